@@ -1,0 +1,15 @@
+/** Everything the shop's process keeps, in the order in which it is applied; the store's own comes before all. */
+import { agentMigrations } from "@deputize/agent";
+import { auditMigrations } from "@deputize/audit";
+import { authorityMigrations } from "@deputize/authority";
+import { serverMigrations } from "@deputize/server";
+import type { MigrationSet } from "@deputize/store";
+import { shopMigrations } from "../migrations.ts";
+
+export const allMigrations: readonly MigrationSet[] = [
+  auditMigrations,
+  authorityMigrations,
+  agentMigrations,
+  serverMigrations,
+  shopMigrations,
+];

@@ -1,0 +1,225 @@
+/**
+ * Starts the shop as a server: takes the port, opens the database, seeds, serves, and ends cleanly.
+ *
+ * Guarantees: a start that cannot work says so in one line with the fix, and leaves nothing running. The port is taken
+ * first, so that a second start does not touch the data; until everything stands it answers 503. Demo passwords exist
+ * only while nobody but this machine can come in [SR-26]. `close` ends runs and streams, and flushes the log, before the database closes.
+ */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { resolveModel } from "@deputize/agent";
+import {
+  type Clock,
+  DeputizeError,
+  type PrincipalId,
+  isDeputizeError,
+  systemClock,
+  toProblem,
+} from "@deputize/core";
+import { type Secrets, type Settings, loadOrCreateSecrets } from "@deputize/server/config";
+import { type Ephemeral, type Store, openEphemeral, openStore } from "@deputize/store";
+import { createAdaptorServer } from "@hono/node-server";
+import { type Shop, createShop } from "./create-shop.ts";
+import { endDemoSignIns, withdrawDemoPasswords } from "./demo-passwords.ts";
+import { type Logger, createLogger } from "./logger.ts";
+import { allMigrations } from "./migrations.ts";
+import { type SeedPlan, seedPeople, seedRows } from "./seeding.ts";
+
+export interface StartOptions {
+  readonly settings: Settings;
+  /** Where the model's setting and keys are read. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Made or read from `settings.secretsFile` unless given. */
+  readonly secrets?: Secrets;
+  /** The built page. */
+  readonly webRoot?: string;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  /** Told when a step is done, and how long it took. */
+  readonly onStep?: (step: string, milliseconds: number) => void;
+  /** Write the demo's rows and people. On unless told; off for replicas that find them there. */
+  readonly seed?: boolean;
+}
+
+export interface StartedShop {
+  /** The public address. */
+  readonly url: string;
+  /** Where it listens. */
+  readonly host: string;
+  readonly port: number;
+  readonly shop: Shop;
+  readonly model: { readonly name: string; readonly offline: boolean };
+  readonly secretsCreated: boolean;
+  readonly demoAccounts: boolean;
+  close(): Promise<void>;
+}
+
+/** Requests that are still open when we go down get this long. */
+const GRACE_MS = 3_000;
+
+/** Throws a `DeputizeError` whose message is the line to print. */
+export async function startShop(options: StartOptions): Promise<StartedShop> {
+  const { settings, clock = systemClock, onStep = () => {} } = options;
+  const logger = options.logger ?? createLogger(settings.logLevel);
+  const undo: (() => Promise<unknown>)[] = [];
+  const step = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
+    const began = clock.monotonicMs();
+    const result = await work();
+    onStep(name, Math.round(clock.monotonicMs() - began));
+    return result;
+  };
+
+  try {
+    const model = resolveModel(options.env);
+    let handle: Shop["fetch"] = starting;
+    const server = createAdaptorServer({ fetch: (request, env) => handle(request, env) }) as Server;
+    const port = await listen(server, settings);
+    undo.push(() => stopListening(server));
+    const publicUrl =
+      settings.port === 0 ? settings.publicUrl.replace(/:0$/, `:${port}`) : settings.publicUrl;
+
+    const { secrets, created } = await step("secrets", () =>
+      options.secrets
+        ? { secrets: options.secrets, created: false }
+        : loadOrCreateSecrets(settings.secretsFile),
+    );
+    let plan: SeedPlan | undefined;
+    let withdrawn: readonly PrincipalId[] = [];
+    const store: Store = await step("database", () =>
+      openStore({
+        secrets: secrets.store,
+        migrations: allMigrations,
+        ...(settings.databaseUrl === undefined
+          ? { dataDir: settings.databaseDir }
+          : { url: settings.databaseUrl }),
+        ...(settings.rolePrefix !== undefined && { rolePrefix: settings.rolePrefix }),
+        prepare: async (owner) => {
+          if (!settings.demoAccounts) withdrawn = await withdrawDemoPasswords(owner);
+          if (options.seed ?? true)
+            plan = await seedRows(owner, { demoAccounts: settings.demoAccounts, clock });
+        },
+      }),
+    );
+    undo.push(() => store.close());
+    const ephemeral: Ephemeral = await step("ephemeral state", () =>
+      openEphemeral({ clock, ...(settings.redisUrl !== undefined && { redisUrl: settings.redisUrl }) }),
+    );
+    undo.push(() => ephemeral.close());
+    const shop = await step("authority, agents, tools", () =>
+      createShop({
+        publicUrl,
+        store,
+        ephemeral,
+        secrets,
+        model,
+        clock,
+        logger,
+        demoAccounts: settings.demoAccounts,
+        allowedHosts: hostsOf(settings, port),
+        auditOrigin: settings.auditOrigin,
+        anchorFile: settings.auditAnchorFile,
+        ...(options.webRoot !== undefined && { webRoot: options.webRoot }),
+      }),
+    );
+    undo.push(() => shop.close());
+    await endDemoSignIns(shop.authority, withdrawn);
+    const seedPlan = plan;
+    if (seedPlan) await step("people and permissions", () => seedPeople(shop.authority, seedPlan));
+    await step("audit log", () => shop.start());
+    handle = shop.fetch;
+
+    let closing: Promise<void> | undefined;
+    return {
+      url: publicUrl,
+      host: settings.host,
+      port,
+      shop,
+      model: { name: model.name, offline: model.offline },
+      secretsCreated: created,
+      demoAccounts: settings.demoAccounts,
+      close: () => (closing ??= unwind(undo)),
+    };
+  } catch (error) {
+    await unwind(undo).catch(() => {});
+    throw clearly(error, settings);
+  }
+}
+
+function starting(): Response {
+  const error = new DeputizeError("unavailable", "the shop is starting; try again in a moment");
+  return Response.json(toProblem(error, "none"), {
+    status: error.status,
+    headers: { "Content-Type": "application/problem+json", "Retry-After": "2" },
+  });
+}
+
+function listen(server: Server, { port, host }: Settings): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.removeListener("error", reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+/** Names by which a loopback server may be reached; beyond loopback only the public one. */
+function hostsOf(settings: Settings, port: number): string[] {
+  return settings.loopback ? ["localhost", "127.0.0.1", "[::1]"].map((name) => `${name}:${port}`) : [];
+}
+
+async function stopListening(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+  await closed;
+  clearTimeout(cut);
+}
+
+/** Runs the undos, last first; what fails does not keep the others from running. */
+async function unwind(undo: (() => Promise<unknown>)[]): Promise<void> {
+  const listening = undo[0];
+  // No new requests while the rest closes; open ones end when their runs and streams do.
+  const stopped = listening?.();
+  let failure: unknown;
+  for (const each of undo.slice(1).toReversed()) {
+    await each().catch((error: unknown) => {
+      failure ??= error;
+    });
+  }
+  await stopped;
+  if (failure !== undefined) throw failure;
+}
+
+function codesOf(error: unknown): string[] {
+  const codes: string[] = [];
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const { code } = each as { code?: unknown };
+    if (typeof code === "string") codes.push(code);
+  }
+  return codes;
+}
+
+/** One line with the fix, for everything that is known to go wrong at a start. */
+function clearly(error: unknown, settings: Settings): DeputizeError {
+  const codes = codesOf(error);
+  const config = (message: string): DeputizeError =>
+    new DeputizeError("config_invalid", message, { cause: error });
+  if (codes.includes("EADDRINUSE")) {
+    return config(`port ${settings.port} is taken; stop what uses it or choose another with --port`);
+  }
+  if (codes.includes("EACCES") && !isDeputizeError(error)) {
+    return config(
+      `port ${settings.port} needs rights that this user does not have; choose one above 1023 with --port`,
+    );
+  }
+  if (codes.includes("EADDRNOTAVAIL") || codes.includes("ENOTFOUND")) {
+    return config(`this machine has no address ${settings.host}; choose another with --host`);
+  }
+  // 53100 is Postgres' own code for a full disk.
+  if (codes.includes("ENOSPC") || codes.includes("53100")) {
+    return config(`the disk is full; free some space under ${settings.dataDir} and start again`);
+  }
+  if (isDeputizeError(error)) return error;
+  return new DeputizeError("internal", "the shop could not start; the log says why", { cause: error });
+}

@@ -1,0 +1,18 @@
+/**
+ * shop: the reference shop. One process that serves the authority, three agents, two tool servers, the API and the page.
+ */
+export { type Shop, type ShopOptions, VERSION, createShop } from "./app/create-shop.ts";
+export { type Logger, createLogger } from "./app/logger.ts";
+export { allMigrations } from "./app/migrations.ts";
+export {
+  AGENTS,
+  type AgentName,
+  type Addresses,
+  ORCHESTRATOR,
+  SPECIALISTS,
+  addressesUnder,
+  agentId,
+} from "./app/policy.ts";
+export { type SeedPlan, seedPeople, seedRows } from "./app/seeding.ts";
+export { type StartOptions, type StartedShop, startShop } from "./app/start-shop.ts";
+export { demoAccounts } from "./seed/seed-shop.ts";

@@ -1,0 +1,106 @@
+/** The face of an agent: what it is made of and what can be asked of it. */
+import type { AuditLog } from "@deputize/audit";
+import type { Caller, Clock, PrincipalId } from "@deputize/core";
+import type { Label } from "@deputize/guardrails";
+import type { Store } from "@deputize/store";
+import type { TurnEvent, TurnResult } from "./events.ts";
+import type { ResolvedModel } from "./models/resolve-model.ts";
+import type { Conversations } from "./store/conversations.ts";
+import type { AgentAuthority, ApprovalDecision, ToolSource } from "./tools/tool-source.ts";
+
+export interface AgentLimits {
+  /** Model calls in one run. 12 unless set. */
+  readonly steps: number;
+  /** Wall time of one turn or resumption, in milliseconds. 120,000 unless set. */
+  readonly timeMs: number;
+  /** Tokens in and out of one run. 60,000 unless set. */
+  readonly tokens: number;
+  /** Characters of one message. 8,000 unless set. */
+  readonly messageChars: number;
+  /** Earlier messages of the conversation that are put in context. 30 unless set. */
+  readonly historyMessages: number;
+}
+
+export interface AgentOptions {
+  /** The agent's principal name, such as `order-management`. */
+  readonly name: string;
+  readonly description: string;
+  /** The agent's own principal, which acts in what it does itself; entries name only its caller's deputies without. */
+  readonly principal?: PrincipalId;
+  readonly model: ResolvedModel;
+  /**
+   * What the agent is for. A function is asked once a run, for prompts that fit the caller's roles (SH-D28); it never
+   * puts who the caller is, or a word of theirs, into the prompt.
+   */
+  readonly instructions: string | ((caller: Caller) => string);
+  readonly toolSources: readonly ToolSource[];
+  readonly store: Store;
+  readonly audit: Pick<AuditLog, "append">;
+  readonly clock?: Clock;
+  readonly limits?: Partial<AgentLimits>;
+  /** Told of every fault behind a failed turn, for the server's log. Nothing of it is shown to anybody. */
+  readonly onFault?: (error: unknown, where: { readonly runId: string }) => void;
+}
+
+export interface RunOptions {
+  /**
+   * The label of `message`. Absent: the caller's own words when the caller acts without a deputy, unknown
+   * otherwise. Whoever calls for a person with an exchanged token says `privateLabel(subject, "person")`; an
+   * agent that was called by an agent passes on the label that came with the message [SR-07].
+   */
+  readonly inputLabel?: Label;
+  /** What the person wrote, where `message` was written by an agent for them. */
+  readonly personMessage?: string;
+  /** The person's own conversation, where this one is a called agent's: what approval cards name. */
+  readonly personConversationId?: string;
+  /** Refuse a `conversationId` that is not the caller's already, instead of beginning it. */
+  readonly mustExist?: boolean;
+  /** The id that refusals and faults are reported under. */
+  readonly requestId?: string;
+  /**
+   * Told the run's label when it ends or pauses (before the `done` event). An agent that streams its answer to another agent
+   * passes it on with the text [SR-07].
+   */
+  readonly onLabel?: (label: Label) => void;
+}
+
+export interface TurnRequest {
+  readonly caller: Caller;
+  readonly authority: AgentAuthority;
+  readonly message: string;
+  /** A UUID; one that is new becomes the caller's, one of somebody else answers `not_found`. */
+  readonly conversationId?: string;
+  readonly signal?: AbortSignal;
+  readonly runOptions?: RunOptions;
+}
+
+export interface ResumeRequest {
+  readonly caller: Caller;
+  readonly authority: AgentAuthority;
+  readonly approvalId: string;
+  readonly decision: ApprovalDecision;
+  readonly signal?: AbortSignal;
+  readonly runOptions?: Pick<RunOptions, "requestId" | "onLabel" | "personConversationId">;
+}
+
+export interface Agent {
+  readonly name: string;
+  readonly description: string;
+  readonly model: { readonly name: string; readonly offline: boolean };
+  readonly conversations: Conversations;
+  /**
+   * One turn. Errors before any work (`not_found`, `conflict`, `validation_failed`) are thrown from the first
+   * step of the iteration; later ones are an `error` event, and the turn is stored as failed. A consumer that
+   * leaves early does not end the run, whose answer is stored; `signal` and `stop` do.
+   */
+  stream(request: TurnRequest): AsyncIterable<TurnEvent>;
+  /** The same, gathered. */
+  run(request: TurnRequest): Promise<TurnResult>;
+  /** Continues the run that waits for this approval. `not_found` when none does, or it is somebody else's. */
+  resume(request: ResumeRequest): AsyncIterable<TurnEvent>;
+  resumeRun(request: ResumeRequest): Promise<TurnResult>;
+  /** Ends a run of the caller's, on whatever replica it is. `not_found` when there is none. */
+  stop(request: { readonly caller: Caller; readonly runId: string }): Promise<void>;
+  /** Stops what runs here and waits for it. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,78 @@
+/**
+ * Where an agent's tools come from. A source lists what one caller may use and performs one call for that
+ * caller. Whatever authority a call has comes from `ToolContext`, never from arguments, which a model wrote.
+ */
+import type { Caller } from "@deputize/core";
+import type { Label } from "@deputize/guardrails";
+import type { JSONSchema7 } from "@ai-sdk/provider";
+import type { Approval, Card, Step, TurnEvent } from "../events.ts";
+import type { ArgumentSource } from "../loop/provenance.ts";
+
+/** Gives tokens for one caller's hops; a new one for each request to the agent. */
+export interface AgentAuthority {
+  /** A token of this agent for its caller, valid at `audience` only. Throws a `DeputizeError`. */
+  tokenFor(audience: string): Promise<string>;
+}
+
+export interface OfferedTool {
+  /** Letters, digits, `_` and `-`, at most 64: what model providers take. */
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: JSONSchema7;
+}
+
+export type ApprovalDecision = "approve" | "refuse";
+
+export interface ToolCall {
+  readonly callId: string;
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** Where each argument came from; explains an approval's card and waives nothing. */
+  readonly argumentSources: Readonly<Record<string, ArgumentSource>>;
+  /** Set when a person has decided on this exact call: it is issued again, by the run and not by the model. */
+  readonly approval?: { readonly id: string; readonly decision: ApprovalDecision };
+}
+
+export interface ToolContext {
+  readonly caller: Caller;
+  readonly authority: AgentAuthority;
+  readonly agent: string;
+  readonly runId: string;
+  readonly conversationId: string;
+  /** The conversation that the person sees, where this one is a called agent's. */
+  readonly personConversationId?: string;
+  /** The join of everything in the model's context when it made the call. */
+  readonly label: Label;
+  /** The person's own words of this turn, for explaining where an argument came from. */
+  readonly personMessage: string;
+  readonly signal: AbortSignal;
+  /** Passes on what happens inside of a call: `tool`, `card` and `approval` events of a called agent. */
+  emit(event: TurnEvent): void;
+}
+
+export interface ToolOutcome {
+  readonly status: "done" | "refused" | "waiting" | "failed";
+  /** What the model reads: text, or structured data. */
+  readonly content: unknown;
+  readonly label: Label;
+  readonly cards: readonly Card[];
+  /** With `waiting`: what a person must decide. */
+  readonly approval?: Approval;
+  /** What the call reached, for its entry, such as `agent:order-management`; the tool unless told. */
+  readonly resource?: string;
+  /** The audit entry of the call, for its receipt. Where there is none, the loop writes it. */
+  readonly entryId?: string;
+  /** Steps of a called agent, already emitted through `emit`. */
+  readonly steps?: readonly Step[];
+  /** Agents that worked inside of the call. */
+  readonly agents?: readonly string[];
+  readonly tokens?: { readonly input: number; readonly output: number };
+}
+
+export interface ToolSource {
+  readonly name: string;
+  /** The tools that this caller may use now. Throws when it cannot tell; nothing is offered then. */
+  list(context: ToolContext): Promise<readonly OfferedTool[]>;
+  /** Performs one call. A refusal is an outcome; it throws only when the run must end. */
+  call(call: ToolCall, context: ToolContext): Promise<ToolOutcome>;
+}

@@ -1,0 +1,33 @@
+/**
+ * Erasing a person from the log [SR-24]: the openings go, the leaves stay. What is left says that something was
+ * done, when and how it ended, and nobody can find out by whom or to whom, not even by trying every known id.
+ *
+ * Does not: reach backups, dumps made before, or receipts that people hold. Nor does it find a person whom an
+ * entry speaks of without saying so in `about`.
+ */
+import type { PrincipalId } from "@deputize/core";
+import type { Store } from "@deputize/store";
+import { canonical } from "./canonical.ts";
+import type { Openings } from "./receipt-shape.ts";
+
+/** Erases the openings of entries that `principal` is the subject of; of entries *about* them, all but who did it. */
+export function eraseOpenings(store: Store, principal: PrincipalId): Promise<number> {
+  return store.transaction("sequencer", async (tx) => {
+    await tx.query("SET LOCAL synchronous_commit = on");
+    const own = await tx.query("DELETE FROM audit.openings WHERE subject = $1", [principal]);
+    const { rows } = await tx.query<{ seq: string; body: string }>(
+      "SELECT seq, body FROM audit.openings WHERE about <> '{}' AND about @> ARRAY[$1::uuid]",
+      [principal],
+    );
+    const kept = rows.map(({ seq, body }) => {
+      const { who } = JSON.parse(body) as Openings;
+      return { seq, body: canonical(who ? { who } : {}) };
+    });
+    await tx.query(
+      `UPDATE audit.openings o SET body = x.body, about = '{}'
+       FROM json_to_recordset($1::json) AS x (seq bigint, body text) WHERE o.seq = x.seq`,
+      [JSON.stringify(kept)],
+    );
+    return (own.rowCount ?? 0) + kept.length;
+  });
+}

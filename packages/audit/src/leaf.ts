@@ -1,0 +1,122 @@
+/**
+ * Makes a leaf of what was submitted: readable codes, and salted commitments to everything else [SR-24].
+ *
+ * Guarantees: a leaf says its own place (`seq`) and the hash of the leaf before it (`prev`), so a leaf fits
+ * nowhere else. Whatever stands in the outbox becomes a leaf: an event that this code cannot read is committed
+ * to as text, so that nothing hostile stops the log and nothing committed is lost.
+ */
+import { hash, randomBytes } from "node:crypto";
+import { isUuid } from "@deputize/core";
+import { canonical } from "./canonical.ts";
+import { SALT_BYTES, commitmentInput } from "./commitment.ts";
+import { type AuditEvent, parseEvent } from "./event.ts";
+import { OPENING_FIELDS, type OpeningField, type Openings } from "./receipt-shape.ts";
+
+const LEAF_VERSION = 1;
+
+/** What the outbox holds. */
+export interface Submission {
+  readonly id: string;
+  /** JSON text. */
+  readonly event: string;
+  readonly sealed: boolean;
+  /** RFC 3339 in milliseconds, UTC. */
+  readonly at: string;
+}
+
+export interface NewEntry {
+  readonly leaf: string;
+  readonly openings: Openings;
+  readonly subject: string | undefined;
+  readonly about: readonly string[];
+}
+
+export interface Place {
+  readonly seq: number;
+  /** Leaf hash of the entry before, hex. */
+  readonly prev: string;
+  /** Set when another entry already has the submission's id; then `id` is a new one. */
+  readonly duplicateOf?: string;
+}
+
+/** Makes the entry for `place`. Never throws for what a submission holds. */
+export function makeEntry(submission: Submission, place: Place): NewEntry {
+  const event = readEvent(submission.event);
+  const values = place.duplicateOf
+    ? withDuplicate(privateParts(event), place.duplicateOf)
+    : privateParts(event);
+  const openings: Openings = {};
+  const commitments: Record<string, string> = {};
+  for (const field of OPENING_FIELDS) {
+    const value = values[field];
+    if (value === undefined) continue;
+    const salt = randomBytes(SALT_BYTES);
+    openings[field] = { salt: salt.toString("hex"), value };
+    commitments[field] = hash("sha256", commitmentInput(salt, field, value), "hex");
+  }
+  const leaf = canonical({
+    v: LEAF_VERSION,
+    seq: place.seq,
+    prev: place.prev,
+    id: submission.id,
+    at: submission.at,
+    sealed: submission.sealed,
+    tenant: event.tenant,
+    action: event.action,
+    outcome: event.outcome,
+    ...(event.reason !== undefined && { reason: event.reason }),
+    commitments,
+  });
+  return { leaf, openings, subject: event.subject, about: event.about ?? [] };
+}
+
+type PrivateParts = Partial<Record<OpeningField, Record<string, unknown>>>;
+
+/** Who, why, what and detail of an event: everything but its codes. */
+export function privateParts(event: AuditEvent): PrivateParts {
+  const { subject, actors, about, grant, grants, task, approval, case: openCase, requestId } = event;
+  const { resource, args, durationMs, detail } = event;
+  return {
+    ...part("who", { subject, actors: actors?.length ? actors : undefined }),
+    ...part("why", { grant, grants, task, approval, case: openCase, request: requestId }),
+    ...part("what", { resource, args, ms: durationMs, about: about?.length ? about : undefined }),
+    ...part("detail", detail ?? {}),
+  };
+}
+
+function part(field: OpeningField, values: Record<string, unknown>): PrivateParts {
+  const present = Object.entries(values).filter(([, value]) => value !== undefined);
+  return present.length === 0 ? {} : { [field]: Object.fromEntries(present) };
+}
+
+function withDuplicate(parts: PrivateParts, id: string): PrivateParts {
+  return { ...parts, detail: { ...parts.detail, duplicate_of: id } };
+}
+
+/** The event as submitted, or, where it is not one, its codes and stamps and its whole text under `detail`. */
+export function readEvent(text: string): AuditEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+    const event = parseEvent(value);
+    canonical(event); // Refuses numbers such as 1e999, which JSON can hold and no number can.
+    return event;
+  } catch {
+    return salvage(value, text);
+  }
+}
+
+function salvage(value: unknown, text: string): AuditEvent {
+  const raw = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  // The outbox's CHECK has seen to these three.
+  const codes = { action: raw["action"], outcome: raw["outcome"], tenant: raw["tenant"] } as AuditEvent;
+  const { subject, actors, grant, grants } = raw;
+  const uuids = (list: unknown) => (Array.isArray(list) ? list.filter(isUuid).slice(0, 16) : undefined);
+  return {
+    ...codes,
+    ...(isUuid(subject) && { subject }),
+    ...(uuids(actors) && { actors: uuids(actors) }),
+    ...(isUuid(grant) && { grant, grants: uuids(grants) ?? [] }),
+    detail: { unreadable: text },
+  } as unknown as AuditEvent;
+}

@@ -1,0 +1,303 @@
+/**
+ * Wires the authority. Each room is a folder of its own; this file only puts them together.
+ */
+import { type Context, Hono } from "hono";
+import { type Clock, DeputizeError, type PrincipalId, newId, systemClock } from "@deputize/core";
+import { type AuditLog, refusalCounter } from "@deputize/audit";
+import type { Ephemeral, Store } from "@deputize/store";
+import type { PasswordHasher } from "./credentials/password.ts";
+import {
+  type ClientCredentials,
+  type ScopesOfClient,
+  createClientCredentials,
+} from "./exchange/client-credentials.ts";
+import { type Exchange, type PermissionCheck, createExchange } from "./exchange/exchange.ts";
+import { isFirstParty } from "./first-party.ts";
+import { type Grants, createGrants } from "./grants/grants.ts";
+import { agentRoutes } from "./http/agents.ts";
+import { type ApprovalRoutesOptions, approvalRoutes } from "./http/approvals.ts";
+import { caseRoutes } from "./http/cases.ts";
+import type { AuthenticateClient } from "./http/client-authentication.ts";
+import { type RefreshHandler, oauthRoutes } from "./http/oauth-routes.ts";
+import { type PeopleRoutesOptions, peopleRoutes } from "./http/people.ts";
+import { revocationRoutes } from "./http/revocation-routes.ts";
+import { wellKnownRoutes } from "./http/well-known.ts";
+import { type Keys, createKeys } from "./keys/keys.ts";
+import type { PrivateJwk } from "./keys/private-key.ts";
+import { type PeopleRooms, createPeopleRooms } from "./people-rooms.ts";
+import { type AuthorityPolicy, apiAudience, writePolicy } from "./policy.ts";
+import { type Principals, createPrincipals } from "./principals/principals.ts";
+import { type Revocation, createRevocation } from "./revocation/revocation.ts";
+import { type Issue, createIssue } from "./tokens/issue.ts";
+import { type Tokens, createTokens } from "./tokens/tokens.ts";
+
+export interface TokenLifetimes {
+  /** 60 minutes unless told. */
+  readonly accessSeconds?: number;
+  /** Tokens of agents and exchanges; 300 s unless told. */
+  readonly workerSeconds?: number;
+}
+
+export interface GrantCoreOptions {
+  readonly store: Store;
+  readonly audit: Pick<AuditLog, "record" | "append">;
+  readonly clock?: Clock;
+  readonly issuer: string;
+  readonly signingKeys: readonly PrivateJwk[];
+  readonly policy: AuthorityPolicy;
+  readonly tenant?: string;
+  readonly lifetimes?: TokenLifetimes;
+}
+
+/** Principals, grants, keys, tokens and revocation: what the people rooms build on. */
+export interface GrantCore {
+  readonly clock: Clock;
+  readonly tenant: string;
+  readonly apiAudience: string;
+  readonly principals: Principals;
+  readonly grants: Grants;
+  readonly keys: Keys;
+  readonly issue: Issue;
+  readonly tokens: Tokens;
+  readonly revocation: Revocation;
+  readonly lifetimes: Required<TokenLifetimes>;
+}
+
+/** Tokens may be verified on a clock that is a little behind ours. */
+const SKEW_SECONDS = 120;
+
+/** Throws `config_invalid`. */
+export async function createGrantCore(options: GrantCoreOptions): Promise<GrantCore> {
+  const { store, audit, issuer, policy } = options;
+  const clock = options.clock ?? systemClock;
+  const tenant = options.tenant ?? "default";
+  if (!URL.canParse(issuer)) throw new DeputizeError("config_invalid", "`issuer` is the public URL");
+  const lifetimes = {
+    accessSeconds: options.lifetimes?.accessSeconds ?? 3600,
+    workerSeconds: options.lifetimes?.workerSeconds ?? 300,
+  };
+  const maxLifetimeSeconds = Math.max(lifetimes.accessSeconds, lifetimes.workerSeconds);
+  const rememberSeconds = maxLifetimeSeconds + SKEW_SECONDS;
+
+  const principals = createPrincipals({ clock, audit, rememberSeconds });
+  const grants = createGrants({ clock, audit, rememberSeconds });
+  const keys = createKeys({
+    store,
+    clock,
+    audit,
+    tenant,
+    privateKeys: options.signingKeys,
+    overlapSeconds: rememberSeconds,
+  });
+  const issue = createIssue({
+    keys,
+    clock,
+    issuer,
+    agentwritIssuer: `${issuer.replace(/\/$/, "")}/agentwrit`,
+    defaultLifetimeSeconds: lifetimes.accessSeconds,
+    maxLifetimeSeconds,
+  });
+  const tokens = createTokens({ store, keys, clock, issuer, audit, rememberSeconds });
+  const revocation = createRevocation({ store, clock, audit, tenant, newEpoch: () => newId(clock) });
+
+  await store.transaction("authority", (tx) => writePolicy(tx, tenant, policy));
+  await keys.start();
+  await revocation.start();
+  return {
+    clock,
+    tenant,
+    apiAudience: apiAudience(policy),
+    principals,
+    grants,
+    keys,
+    issue,
+    tokens,
+    revocation,
+    lifetimes,
+  };
+}
+
+export interface DelegationOptions {
+  readonly store: Store;
+  readonly audit: Pick<AuditLog, "append">;
+  readonly policy: AuthorityPolicy;
+  readonly issuer: string;
+  readonly permissionCheck: PermissionCheck;
+  readonly authenticateClient: AuthenticateClient;
+  readonly scopesOfClient?: ScopesOfClient;
+  readonly refreshHandler?: RefreshHandler;
+  /** Where a request comes from, for throttling; behind a proxy only the composer knows. */
+  readonly sourceOf?: (c: Context) => string;
+}
+
+export interface Delegation {
+  readonly exchange: Exchange;
+  readonly clientCredentials: ClientCredentials;
+  /** OAuth, revocation and well-known routes. */
+  readonly routes: Hono;
+}
+
+/** Exchange and the HTTP of tokens, over the core and what the people rooms answer. */
+export function createDelegation(core: GrantCore, options: DelegationOptions): Delegation {
+  const { store, policy } = options;
+  const exchange = createExchange({
+    store,
+    clock: core.clock,
+    grants: core.grants,
+    issue: core.issue,
+    audit: options.audit,
+    permissionCheck: options.permissionCheck,
+    defaultLifetimeSeconds: core.lifetimes.workerSeconds,
+    agentAt: (audience): PrincipalId | undefined => {
+      const answers = policy.audiences[audience];
+      return answers?.kind === "agent" ? answers.principal : undefined;
+    },
+    isSessionCaller: isFirstParty,
+  });
+  const clientCredentials = createClientCredentials({
+    store,
+    clock: core.clock,
+    principals: core.principals,
+    grants: core.grants,
+    issue: core.issue,
+    edges: policy.edges,
+    apiAudience: core.apiAudience,
+    lifetimeSeconds: core.lifetimes.workerSeconds,
+    ...(options.scopesOfClient && { scopesOfClient: options.scopesOfClient }),
+  });
+  const routes = new Hono();
+  routes.route(
+    "/",
+    wellKnownRoutes({
+      keys: core.keys,
+      issuer: options.issuer,
+      offersRefresh: options.refreshHandler !== undefined,
+    }),
+  );
+  const sourceOf = options.sourceOf ?? (() => "unknown");
+  routes.route("/", revocationRoutes({ revocation: core.revocation, tokens: core.tokens, sourceOf }));
+  routes.route(
+    "/",
+    oauthRoutes({
+      store,
+      tokens: core.tokens,
+      exchange,
+      clientCredentials,
+      authenticateClient: options.authenticateClient,
+      ...(options.refreshHandler && { refreshHandler: options.refreshHandler }),
+      apiAudience: core.apiAudience,
+      sourceOf,
+    }),
+  );
+  return { exchange, clientCredentials, routes };
+}
+
+export interface AuthoritySecrets {
+  /** The first signs when the database knows none yet; the others are published as next. */
+  readonly signingKeys: readonly PrivateJwk[];
+  /** 32 bytes or more, from which the keys of sessions, API keys and throttles are derived. */
+  readonly rootSecret: Uint8Array;
+}
+
+export interface AuthorityOptions {
+  readonly store: Store;
+  readonly audit: Pick<AuditLog, "record" | "append">;
+  readonly ephemeral: Ephemeral;
+  readonly clock?: Clock;
+  /** The public URL. When it is https, cookies are `Secure`. */
+  readonly issuer: string;
+  readonly secrets: AuthoritySecrets;
+  readonly policy: AuthorityPolicy;
+  readonly tenant?: string;
+  readonly lifetimes?: TokenLifetimes;
+  /** Where a request comes from, for throttling: the socket's address, or what a trusted proxy says. */
+  readonly sourceOf: (c: Context) => string;
+  /** What `GET /api/auth/session` adds, such as demo accounts and the model. */
+  readonly sessionExtras?: PeopleRoutesOptions["sessionExtras"];
+  /** Resumes the run of an approval that was decided; see `approvalRoutes`. */
+  readonly onDecided?: ApprovalRoutesOptions["onDecided"];
+  /** For tests that count the work done. */
+  readonly passwords?: PasswordHasher;
+}
+
+export interface Authority extends GrantCore, Omit<Delegation, "routes">, PeopleRooms {
+  /** Everything the authority serves, to be mounted at the root. */
+  readonly routes: Hono;
+  /**
+   * After restoring a backup, before serving: a new epoch, every grant, key, session, open approval and case ended, in
+   * one transaction [SR-21]. Keep `signingKey` with the secrets first: everything signed from now on needs it.
+   */
+  afterRestore(reason: string, signingKey: PrivateJwk): Promise<void>;
+  /** Writes the refusals counted so far and stops listening. */
+  close(): Promise<void>;
+}
+
+/** The whole authority. Throws `config_invalid`. */
+export async function createAuthority(options: AuthorityOptions): Promise<Authority> {
+  const { store, audit, policy, issuer, sourceOf } = options;
+  const core = await createGrantCore({
+    store,
+    audit,
+    issuer,
+    policy,
+    signingKeys: options.secrets.signingKeys,
+    ...(options.clock && { clock: options.clock }),
+    ...(options.tenant !== undefined && { tenant: options.tenant }),
+    ...(options.lifetimes && { lifetimes: options.lifetimes }),
+  });
+  const refusals = refusalCounter({ log: audit, clock: core.clock, tenant: core.tenant });
+  const rooms = createPeopleRooms(core, {
+    store,
+    audit,
+    refusals,
+    policy,
+    ephemeral: options.ephemeral,
+    rootSecret: options.secrets.rootSecret,
+    ...(options.passwords && { passwords: options.passwords }),
+  });
+  const { exchange, clientCredentials, routes } = createDelegation(core, {
+    store,
+    audit,
+    policy,
+    issuer,
+    sourceOf,
+    permissionCheck: rooms.permissionCheck,
+    authenticateClient: rooms.agents.authenticate,
+    scopesOfClient: rooms.agents.scopesOfClient,
+    refreshHandler: rooms.refreshHandler,
+  });
+  const { authenticate, authenticateForDecision } = rooms;
+  const secure = new URL(issuer).protocol === "https:";
+  routes.route(
+    "/",
+    peopleRoutes({
+      ...rooms,
+      sourceOf,
+      secure,
+      ...(options.sessionExtras && { sessionExtras: options.sessionExtras }),
+    }),
+  );
+  routes.route("/", agentRoutes({ ...rooms, sourceOf }));
+  routes.route("/", approvalRoutes({ ...rooms, ...(options.onDecided && { onDecided: options.onDecided }) }));
+  routes.route("/", caseRoutes({ cases: rooms.cases, authenticate, authenticateForDecision }));
+  return {
+    ...core,
+    ...rooms,
+    exchange,
+    clientCredentials,
+    routes,
+    async afterRestore(reason, signingKey) {
+      await store.transaction("authority", async (tx) => {
+        await core.revocation.restart(tx, reason);
+        await core.keys.voidAll(tx, signingKey);
+        await rooms.voidRestored(tx);
+      });
+      await core.keys.refresh();
+    },
+    async close() {
+      await refusals.close();
+      core.keys.close();
+      await core.revocation.close();
+    },
+  };
+}

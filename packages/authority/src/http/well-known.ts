@@ -1,0 +1,43 @@
+/** Public documents: the key set (RFC 7517) and the authorization server's metadata (RFC 8414). */
+import { Hono } from "hono";
+import type { Keys } from "../keys/keys.ts";
+import { TOKEN_EXCHANGE } from "./oauth-routes.ts";
+
+export function wellKnownRoutes(options: {
+  readonly keys: Keys;
+  readonly issuer: string;
+  readonly offersRefresh: boolean;
+}): Hono {
+  const { keys, issuer } = options;
+  const app = new Hono();
+  const base = issuer.replace(/\/$/, "");
+
+  app.get("/.well-known/jwks.json", async (c) => {
+    // Shorter than any overlap of keys, so that a cache between us and a verifier does no harm.
+    c.header("Cache-Control", "public, max-age=60");
+    return c.json(await keys.jwks());
+  });
+
+  app.get("/.well-known/oauth-authorization-server", (c) => {
+    c.header("Cache-Control", "public, max-age=300");
+    return c.json({
+      issuer,
+      token_endpoint: `${base}/oauth/token`,
+      introspection_endpoint: `${base}/oauth/introspect`,
+      revocation_endpoint: `${base}/oauth/revoke`,
+      jwks_uri: `${base}/.well-known/jwks.json`,
+      // There is no authorization endpoint yet, hence no response type.
+      response_types_supported: [],
+      grant_types_supported: [
+        TOKEN_EXCHANGE,
+        "client_credentials",
+        ...(options.offersRefresh ? ["refresh_token"] : []),
+      ],
+      token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+      introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+      revocation_endpoint_auth_methods_supported: ["none", "client_secret_basic", "client_secret_post"],
+    });
+  });
+
+  return app;
+}

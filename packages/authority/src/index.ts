@@ -1,0 +1,58 @@
+/**
+ * authority: who may act for whom, for how long, to do what; and how that ends. Principals, grants, tokens,
+ * keys, revocation; people, sessions, agents, approvals and cases.
+ */
+export type { AgentManager, AgentToken, AgentView, Agents } from "./agents/agents.ts";
+export type { ApiKeyView } from "./agents/api-keys.ts";
+export {
+  APPROVAL_STATUSES,
+  type ApprovalRequest,
+  type ApprovalStatus,
+  type ApprovalView,
+  type DecidedApproval,
+} from "./approvals/approval.ts";
+export type { Approvals } from "./approvals/approvals.ts";
+export {
+  type Authority,
+  type AuthorityOptions,
+  type AuthoritySecrets,
+  type Delegation,
+  type DelegationOptions,
+  type GrantCore,
+  type GrantCoreOptions,
+  type TokenLifetimes,
+  createAuthority,
+  createDelegation,
+  createGrantCore,
+} from "./authority.ts";
+export {
+  CASE_RESOURCES,
+  type CaseResource,
+  type CaseView,
+  type Cases,
+  OPEN_CASES_SCOPE,
+} from "./cases/cases.ts";
+export type { ClientCredentials, ScopesOfClient } from "./exchange/client-credentials.ts";
+export type { Exchange, ExchangeRequest, PermissionCheck } from "./exchange/exchange.ts";
+export { isFirstParty, rememberFirstParty } from "./first-party.ts";
+export type { Grant, GrantKind } from "./grants/grant.ts";
+export type { AttenuateRequest, GrantRef, Grants, RootRequest } from "./grants/grants.ts";
+export type { AuthenticateClient, AuthenticatedClient } from "./http/client-authentication.ts";
+export type { RefreshHandler } from "./http/oauth-routes.ts";
+export type { Keys } from "./keys/keys.ts";
+export { type PrivateJwk, generateSigningKey } from "./keys/private-key.ts";
+export type { People } from "./people/people.ts";
+export { type Person, ROLES, type Role, type UserView } from "./people/person.ts";
+export type { PeopleRooms } from "./people-rooms.ts";
+export type { AgentPermission, PermissionRef, Permissions } from "./permissions/permissions.ts";
+export { authorityMigrations } from "./migrations.ts";
+export { type AudienceKind, type AuthorityPolicy } from "./policy.ts";
+export type { NewPrincipal, PrincipalRecord, PrincipalRef, Principals } from "./principals/principals.ts";
+export type { FeedPlace, Revocation } from "./revocation/revocation.ts";
+export { CSRF_COOKIE, SESSION_COOKIE } from "./sessions/cookies.ts";
+export { CSRF_HEADER } from "./sessions/csrf.ts";
+export { RECENT_SIGN_IN_SECONDS } from "./sessions/first-party.ts";
+export type { AuthenticateRequest } from "./sessions/request-authenticator.ts";
+export type { SessionTokens, SessionView, Sessions, SignedIn, SignInRequest } from "./sessions/sessions.ts";
+export type { AgentwritOptions, Issue, IssueOptions, SignedToken } from "./tokens/issue.ts";
+export type { Tokens } from "./tokens/tokens.ts";

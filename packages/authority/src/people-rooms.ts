@@ -1,0 +1,129 @@
+/**
+ * Puts together the rooms of people: people, sessions, agents, permissions, approvals, cases, and what the token
+ * endpoints ask of them.
+ */
+import type { AuditLog, RefusalCounter } from "@deputize/audit";
+import { type Clock, DeputizeError, isDeputizeError } from "@deputize/core";
+import type { Ephemeral, Queryable, Store } from "@deputize/store";
+import { type Agents, createAgents } from "./agents/agents.ts";
+import { type Approvals, createApprovals } from "./approvals/approvals.ts";
+import { type Cases, createCases } from "./cases/cases.ts";
+import { deriveKey } from "./credentials/derive-key.ts";
+import { type PasswordHasher, createPasswordHasher } from "./credentials/password.ts";
+import type { PermissionCheck } from "./exchange/exchange.ts";
+import type { Grants } from "./grants/grants.ts";
+import type { RefreshHandler } from "./http/oauth-routes.ts";
+import { type People, createPeople } from "./people/people.ts";
+import { type Permissions, createPermissions } from "./permissions/permissions.ts";
+import type { AuthorityContext } from "./ports.ts";
+import type { AuthorityPolicy } from "./policy.ts";
+import type { Principals } from "./principals/principals.ts";
+import { type AuthenticateRequest, createRequestAuthenticator } from "./sessions/request-authenticator.ts";
+import { type Sessions, createSessions } from "./sessions/sessions.ts";
+import { createDeviceTokens } from "./throttle/device.ts";
+import { type Throttle, createThrottle } from "./throttle/throttle.ts";
+import type { Issue } from "./tokens/issue.ts";
+import type { Tokens } from "./tokens/tokens.ts";
+
+export interface PeopleRoomsOptions {
+  readonly store: Store;
+  readonly ephemeral: Ephemeral;
+  readonly audit: Pick<AuditLog, "record" | "append">;
+  readonly refusals: Pick<RefusalCounter, "count">;
+  readonly policy: AuthorityPolicy;
+  /** 32 bytes or more. Throws `config_invalid`. */
+  readonly rootSecret: Uint8Array;
+  /** For tests that count the work done. */
+  readonly passwords?: PasswordHasher;
+}
+
+/** The part of the grant core that these rooms stand on. */
+export interface PeopleCore {
+  readonly clock: Clock;
+  readonly apiAudience: string;
+  readonly principals: Principals;
+  readonly grants: Grants;
+  readonly issue: Issue;
+  readonly tokens: Tokens;
+}
+
+export interface PeopleRooms {
+  readonly people: People;
+  readonly sessions: Sessions;
+  readonly agents: Agents;
+  readonly permissions: Permissions;
+  readonly approvals: Approvals;
+  readonly cases: Cases;
+  readonly throttle: Throttle;
+  /** Who is behind a request to the API: a cookie session or a bearer token. */
+  readonly authenticate: AuthenticateRequest;
+  /** The same for routes where only a person's own session counts. */
+  readonly authenticateForDecision: AuthenticateRequest;
+  readonly permissionCheck: PermissionCheck;
+  readonly refreshHandler: RefreshHandler;
+  /** After a restore, with the new epoch: a backup must not resurrect sessions, open approvals or cases [SR-21]. */
+  voidRestored(tx: Queryable): Promise<void>;
+}
+
+export function createPeopleRooms(core: PeopleCore, options: PeopleRoomsOptions): PeopleRooms {
+  const { store, ephemeral, audit, refusals, policy, rootSecret } = options;
+  const { clock, principals, grants, issue, tokens, apiAudience } = core;
+  const context: AuthorityContext = {
+    store,
+    clock,
+    audit,
+    refusals,
+    rootSecret,
+    principals,
+    grants,
+    issue,
+    policy: { roles: policy.roles, apiAudience, agentAudiences: Object.keys(policy.audiences) },
+  };
+  const passwords = options.passwords ?? createPasswordHasher();
+  const throttle = createThrottle({ ephemeral, key: deriveKey(rootSecret, "throttle") });
+  const devices = createDeviceTokens({ key: deriveKey(rootSecret, "device"), clock });
+  const sessions = createSessions(context, { passwords, throttle, devices });
+  const permissions = createPermissions(context);
+  const authenticator = (forDecisions: boolean) =>
+    createRequestAuthenticator({ sessions, tokens, audit, apiAudience, forDecisions });
+
+  return {
+    people: createPeople(context, passwords),
+    sessions,
+    agents: createAgents(context, throttle),
+    permissions,
+    approvals: createApprovals(context),
+    cases: createCases(context),
+    throttle,
+    authenticate: authenticator(false),
+    authenticateForDecision: authenticator(true),
+    permissionCheck: (tx, { tenant, subject, agents }) =>
+      permissions.checkAll(tx, { tenant, person: subject, agents }),
+    refreshHandler: {
+      async refresh(refreshToken) {
+        try {
+          const { tokens: fresh } = await sessions.refresh(refreshToken, "token-endpoint");
+          return {
+            access_token: fresh.accessToken,
+            refresh_token: fresh.refreshToken,
+            token_type: "Bearer",
+            expires_in: fresh.expiresIn,
+          };
+        } catch (error) {
+          if (!isDeputizeError(error, "invalid_token")) throw error;
+          throw new DeputizeError("invalid_grant", error.message, { cause: error });
+        }
+      },
+      revoke: (refreshToken) => sessions.signOutByRefreshToken(refreshToken),
+    },
+    async voidRestored(tx) {
+      const now = new Date(clock.nowMs());
+      await tx.query("UPDATE authority.sessions SET revoked_at = $1 WHERE revoked_at IS NULL", [now]);
+      await tx.query(
+        `UPDATE authority.approvals SET status = 'expired', closed_at = $1 WHERE status IN ('pending', 'approved')`,
+        [now],
+      );
+      await tx.query("UPDATE authority.cases SET closed_at = $1 WHERE closed_at IS NULL", [now]);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * What people, agents, approvals and cases are built from, as narrow interfaces, so that each can be built and
+ * tested with only that.
+ */
+import type { AuditLog, RefusalCounter } from "@deputize/audit";
+import type { Clock } from "@deputize/core";
+import type { Store } from "@deputize/store";
+import type { Grants } from "./grants/grants.ts";
+import type { Principals } from "./principals/principals.ts";
+import type { Issue } from "./tokens/issue.ts";
+
+/** What the installation decides about people and agents. */
+export interface PeoplePolicy {
+  /** The scopes that each role holds. A role that is not named here holds none. */
+  readonly roles: Readonly<Record<string, readonly string[]>>;
+  /** The audience of the API that people sign in to. */
+  readonly apiAudience: string;
+  /** The audiences of an agent that signs in with its API key. */
+  readonly agentAudiences: readonly string[];
+}
+
+export interface AuthorityContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly audit: Pick<AuditLog, "record" | "append">;
+  /** Refusals of somebody we do not know: counted, never one entry each [SR-19]. */
+  readonly refusals: Pick<RefusalCounter, "count">;
+  readonly policy: PeoplePolicy;
+  /** 32 bytes or more; see `credentials/derive-key.ts`. */
+  readonly rootSecret: Uint8Array;
+  readonly principals: Principals;
+  readonly grants: Grants;
+  readonly issue: Issue;
+}
+
+/** The only tenant for now; every table and key carries it already. */
+export const DEFAULT_TENANT = "default";

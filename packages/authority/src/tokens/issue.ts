@@ -1,0 +1,107 @@
+/**
+ * The one signer. A token is a snapshot of one grant that the database confirmed moments ago, rendered in a
+ * profile; there is no other way to get one, whatever the route (SR-25).
+ *
+ * Guarantees: a token never outlives its grant nor the longest token lifetime; its claims come from the grant
+ * alone, epochs of the whole path included (SR-12). Profiles differ in issuer and `typ` (SR-09).
+ */
+import { type CallerSession, type Clock, DeputizeError, randomHex } from "@deputize/core";
+import { signCompactJws } from "@deputize/client";
+import { type Grant, assertJustRead } from "../grants/grant.ts";
+import type { Keys } from "../keys/keys.ts";
+import { type DelegationLink, agentwritClaims } from "./agentwrit-profile.ts";
+import { oauthClaims } from "./oauth-profile.ts";
+
+export interface IssueOptions {
+  /** 60 minutes unless told. */
+  readonly lifetimeSeconds?: number;
+  /** Only some of the grant's audiences. */
+  readonly audiences?: readonly string[];
+  /** RFC 7800 confirmation: the token is of use only with this key. */
+  readonly cnf?: { readonly jkt: string };
+  /** For a person's own session: which one, and when they last proved who they are. */
+  readonly session?: CallerSession;
+}
+
+export interface AgentwritOptions extends IssueOptions {
+  readonly orchestrationId: string;
+  readonly taskId: string;
+  readonly delegationChain?: readonly DelegationLink[];
+}
+
+export interface SignedToken {
+  readonly token: string;
+  readonly jti: string;
+  /** Epoch seconds. */
+  readonly expiresAt: number;
+  readonly expiresIn: number;
+  readonly grant: Grant;
+}
+
+export interface Issue {
+  (grant: Grant, profile: "oauth", options?: IssueOptions): Promise<SignedToken>;
+  (grant: Grant, profile: "agentwrit", options: AgentwritOptions): Promise<SignedToken>;
+}
+
+export interface ProfileInput {
+  readonly grant: Grant;
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly jti: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+export function createIssue(context: {
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly issuer: string;
+  /** Issuer of the `agentwrit` profile; must differ. */
+  readonly agentwritIssuer: string;
+  readonly agentwritTrustDomain?: string;
+  readonly defaultLifetimeSeconds: number;
+  readonly maxLifetimeSeconds: number;
+}): Issue {
+  if (context.issuer === context.agentwritIssuer) {
+    throw new DeputizeError("config_invalid", "each token profile needs an issuer of its own");
+  }
+
+  return async function issue(
+    grant: Grant,
+    profile: "oauth" | "agentwrit",
+    options: IssueOptions | AgentwritOptions = {},
+  ): Promise<SignedToken> {
+    const { keys, clock } = context;
+    const signer = await keys.signer();
+    assertJustRead(grant, clock);
+    const audiences = options.audiences ?? grant.audiences;
+    if (audiences.length === 0 || !audiences.every((audience) => grant.audiences.includes(audience))) {
+      throw new DeputizeError("invalid_target", "the grant is not for that audience");
+    }
+    const lifetime = Math.min(
+      options.lifetimeSeconds ?? context.defaultLifetimeSeconds,
+      context.maxLifetimeSeconds,
+    );
+    const issuedAt = Math.floor(clock.nowMs() / 1000);
+    // Whole seconds, rounded down: a token never outlives its grant by a fraction.
+    const expiresAt = Math.min(issuedAt + lifetime, Math.floor(grant.expiresAt / 1000));
+    if (!(expiresAt > issuedAt)) {
+      throw new DeputizeError("grant_revoked", "the grant is about to end; renew it or get a new one");
+    }
+    const jti = randomHex(16);
+    const common = { grant, audiences, jti, issuedAt, expiresAt };
+    const [typ, claims] =
+      profile === "oauth"
+        ? (["at+jwt", oauthClaims({ ...common, issuer: context.issuer }, options)] as const)
+        : ([
+            "JWT",
+            agentwritClaims(
+              { ...common, issuer: context.agentwritIssuer },
+              options as AgentwritOptions,
+              context.agentwritTrustDomain ?? "agentwrit.local",
+            ),
+          ] as const);
+    const token = signCompactJws({ alg: "EdDSA", typ, kid: signer.kid }, claims, signer.privateKey);
+    return { token, jti, expiresAt, expiresIn: expiresAt - issuedAt, grant };
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Asks the authority whether one token still stands, when the feed is too old to say.
+ *
+ * Guarantees: the same token is asked about once at a time, and only so many at once, so that a feed outage
+ * does not become a flood (SR-11). No answer is never a yes: it throws `unavailable`.
+ */
+import { z } from "zod";
+import { DeputizeError } from "@deputize/core";
+import { tokenDigest } from "../token/token-cache.ts";
+
+const Answer = z.object({ active: z.boolean() });
+
+export interface LivenessCheck {
+  /** True when the authority says the token stands. Throws `unavailable`. */
+  check(token: string): Promise<boolean>;
+}
+
+const MAX_IN_FLIGHT = 64;
+
+export function createLivenessCheck(options: {
+  readonly url: string;
+  readonly fetch: typeof fetch;
+  readonly timeoutMs: number;
+}): LivenessCheck {
+  const inFlight = new Map<string, Promise<boolean>>();
+
+  function unavailable(cause?: unknown): DeputizeError {
+    return new DeputizeError("unavailable", "whether the token was revoked cannot be known; try again", {
+      cause,
+      retryAfterSeconds: 1,
+    });
+  }
+
+  async function ask(token: string): Promise<boolean> {
+    try {
+      const response = await options.fetch(options.url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        body: JSON.stringify({ token }),
+        redirect: "error",
+        signal: AbortSignal.timeout(options.timeoutMs),
+      });
+      if (!response.ok) throw new Error(`the check answered ${response.status}`);
+      return Answer.parse(await response.json()).active;
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+  }
+
+  return {
+    async check(token) {
+      const digest = tokenDigest(token);
+      const known = inFlight.get(digest);
+      if (known) return known;
+      if (inFlight.size >= MAX_IN_FLIGHT) throw unavailable();
+      const asked = ask(token).finally(() => inFlight.delete(digest));
+      inFlight.set(digest, asked);
+      return asked;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * core: the words that every room shares. No I/O, no dependency but zod.
+ */
+export {
+  type Caller,
+  type CallerSession,
+  type CallerToken,
+  type Principal,
+  type PrincipalKind,
+  actingPrincipal,
+  currentGrant,
+  freezeCaller,
+} from "./caller.ts";
+export { type Clock, type ManualClock, manualClock, nowSeconds, systemClock } from "./clock.ts";
+export {
+  type RequestContext,
+  currentCaller,
+  currentContext,
+  requireCaller,
+  withCaller,
+  withContext,
+} from "./context.ts";
+export { EFFECTS, type Effect } from "./effect.ts";
+export {
+  DeputizeError,
+  type DeputizeErrorCode,
+  type DeputizeErrorOptions,
+  ERROR_STATUS,
+  type Problem,
+  isDeputizeError,
+  toProblem,
+} from "./errors.ts";
+export {
+  type GrantId,
+  type PrincipalId,
+  isUuid,
+  newId,
+  parseGrantId,
+  parsePrincipalId,
+  randomHex,
+  stableId,
+} from "./ids.ts";
+export { type Scope, parseScope, readScope, scopeCovers, scopeIntersect, scopeIsSubset } from "./scope.ts";

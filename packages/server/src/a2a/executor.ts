@@ -1,0 +1,243 @@
+/**
+ * Runs an agent for an A2A message and tells what happens as task events.
+ *
+ * Guarantees: the run acts for the verified caller of the request, never for anyone that the message names. A
+ * conversation is the caller's own: its id is derived from tenant, subject, agent and the context id the other
+ * side chose, so a guessed context id opens nothing [SR-26]. The answer carries the run's label [SR-07]. A
+ * run that waits for a person ends as `input-required` with the approval; it goes on by a message on the same
+ * task that names the approval, which is looked up under the caller.
+ * Does not: keep running when the calling side has left; nobody may act for an absent person without a
+ * mandate [SR-14].
+ */
+import { type Message, type Part, type Task, TaskState, type TaskStatus } from "@a2a-js/sdk";
+import {
+  AgentEvent,
+  type AgentExecutor,
+  type ExecutionEventBus,
+  type RequestContext,
+} from "@a2a-js/sdk/server";
+import type { Agent, Approval, TurnEvent } from "@deputize/agent";
+import { type Clock, isDeputizeError, newId, stableId, systemClock, toProblem } from "@deputize/core";
+import { type Label, UNKNOWN_LABEL } from "@deputize/guardrails";
+import { type AgentCall, callOf } from "./owner.ts";
+import {
+  message,
+  personOf,
+  resumeOf,
+  textOf,
+  labelOfParts,
+  textPart,
+  turnPart,
+  type TurnPart,
+} from "./parts.ts";
+import { TRANSIENT } from "./task-store.ts";
+
+export interface ExecutorOptions {
+  readonly agent: Agent;
+  readonly clock?: Clock;
+  /** Hears of faults; callers are told only that there was one. */
+  readonly onFault?: (error: unknown, requestId: string) => void;
+}
+
+/** The specialist's conversation for a context of this caller. */
+function conversationFor(call: AgentCall, agent: string, contextId: string): string {
+  const { tenant, subject } = call.caller;
+  return stableId(`a2a:${JSON.stringify([tenant, subject, agent, contextId])}`);
+}
+
+/** Makes the executor of one agent. */
+export function createExecutor(options: ExecutorOptions): AgentExecutor {
+  const { agent, clock = systemClock } = options;
+  const running = new Map<string, AbortController>();
+
+  async function execute(request: RequestContext, bus: ExecutionEventBus): Promise<void> {
+    const call = callOf(request.context);
+    const { taskId, contextId } = request;
+    const stop = new AbortController();
+    const onGone = (): void => stop.abort();
+    call.signal.addEventListener("abort", onGone, { once: true });
+    if (call.signal.aborted) stop.abort();
+    running.set(taskId, stop);
+
+    const publishStatus = (state: TaskState, note?: Message): void => {
+      const status: TaskStatus = { state, message: note, timestamp: new Date(clock.nowMs()).toISOString() };
+      bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status, metadata: undefined }));
+    };
+    const say = (parts: Part[], transient: boolean): Message => ({
+      ...message(parts, { role: "agent", contextId, taskId }),
+      metadata: transient ? TRANSIENT : undefined,
+    });
+
+    const task: Task = {
+      id: taskId,
+      contextId,
+      status: {
+        state: TaskState.TASK_STATE_WORKING,
+        message: undefined,
+        timestamp: new Date(clock.nowMs()).toISOString(),
+      },
+      artifacts: [],
+      history: request.task?.history.length ? [] : [request.userMessage],
+      metadata: undefined,
+    };
+    bus.publish(AgentEvent.task(task));
+
+    const turn = gather();
+    try {
+      // Without a word from the agent the answer is labelled as unknown.
+      let label: Label = UNKNOWN_LABEL;
+      const onLabel = (final: Label): void => {
+        label = final;
+      };
+      await forward(start(call, request, stop.signal, onLabel), turn, (part) => {
+        publishStatus(TaskState.TASK_STATE_WORKING, say([turnPart(part, shownTo(call, agent.name))], true));
+      });
+      end(label);
+    } catch (error) {
+      if (!isDeputizeError(error)) options.onFault?.(error, call.requestId);
+      const text = stop.signal.aborted ? "stopped" : toProblem(error, call.requestId).detail;
+      const state = stop.signal.aborted ? TaskState.TASK_STATE_CANCELED : TaskState.TASK_STATE_FAILED;
+      publishStatus(state, say([textPart(text, serverLabel(agent.name))], false));
+    } finally {
+      running.delete(taskId);
+      call.signal.removeEventListener("abort", onGone);
+    }
+
+    function end(label: Label): void {
+      const last = turn.approvals.at(-1);
+      switch (turn.status) {
+        case "done": {
+          const artifact = {
+            artifactId: newId(clock),
+            name: "answer",
+            description: "",
+            parts: [textPart(turn.text, label)],
+            metadata: undefined,
+            extensions: [],
+          };
+          bus.publish(
+            AgentEvent.artifactUpdate({
+              taskId,
+              contextId,
+              artifact,
+              append: false,
+              lastChunk: true,
+              metadata: undefined,
+            }),
+          );
+          return publishStatus(TaskState.TASK_STATE_COMPLETED);
+        }
+        case "waiting": {
+          const parts = [textPart(turn.text || "waiting for a person's approval", label)];
+          if (last) parts.push(turnPart({ kind: "approval", approval: last }, shownTo(call, agent.name)));
+          return publishStatus(TaskState.TASK_STATE_INPUT_REQUIRED, say(parts, false));
+        }
+        case "stopped":
+          return publishStatus(
+            TaskState.TASK_STATE_CANCELED,
+            say([textPart("stopped", serverLabel(agent.name))], false),
+          );
+        default: {
+          const why = turn.problem ?? "the agent could not finish; nothing was changed";
+          return publishStatus(
+            TaskState.TASK_STATE_FAILED,
+            say([textPart(why, serverLabel(agent.name))], false),
+          );
+        }
+      }
+    }
+  }
+
+  function start(
+    call: AgentCall,
+    request: RequestContext,
+    signal: AbortSignal,
+    onLabel: (label: Label) => void,
+  ): AsyncIterable<TurnEvent> {
+    const { caller, authority, requestId } = call;
+    const { parts } = request.userMessage;
+    const resume = resumeOf(parts);
+    const personConversationId = request.contextId;
+    if (resume) {
+      const runOptions = { requestId, onLabel, personConversationId };
+      return agent.resume({ caller, authority, ...resume, signal, runOptions });
+    }
+    const person = personOf(parts);
+    return agent.stream({
+      caller,
+      authority,
+      message: textOf(parts),
+      conversationId: conversationFor(call, agent.name, request.contextId),
+      signal,
+      runOptions: {
+        inputLabel: labelOfParts(parts.filter((part) => part.content?.$case === "text")),
+        requestId,
+        onLabel,
+        personConversationId,
+        ...(person !== undefined && { personMessage: person }),
+      },
+    });
+  }
+
+  return {
+    execute,
+    async cancelTask(taskId, bus) {
+      // The run publishes its own end; a task that does not run here has no bus to be asked on.
+      void bus;
+      running.get(taskId)?.abort();
+    },
+  };
+}
+
+interface Gathered {
+  text: string;
+  approvals: Approval[];
+  problem: string | undefined;
+  status: "done" | "waiting" | "stopped" | "failed";
+}
+
+function gather(): Gathered {
+  return { text: "", approvals: [], problem: undefined, status: "failed" };
+}
+
+/** Reads a turn to its end, passing on what the calling side may show. */
+async function forward(
+  events: AsyncIterable<TurnEvent>,
+  turn: Gathered,
+  show: (part: TurnPart) => void,
+): Promise<void> {
+  for await (const event of events) {
+    switch (event.event) {
+      case "delta":
+        turn.text += event.data.text;
+        break;
+      case "tool":
+        show({ kind: "step", step: event.data });
+        break;
+      case "card":
+        show({ kind: "card", card: event.data });
+        break;
+      case "approval":
+        turn.approvals.push(event.data);
+        break;
+      case "error":
+        turn.problem = event.data.detail;
+        break;
+      case "done":
+        turn.status = event.data.status;
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+/** What is shown to the person in the page: theirs to read, but not words that a model may trust. */
+function shownTo(call: AgentCall, agent: string): Label {
+  return { integrity: "untrusted", readers: [call.caller.subject], source: `agent:${agent}` };
+}
+
+/** Fixed words of this server. */
+function serverLabel(agent: string): Label {
+  return { integrity: "trusted", readers: "public", source: `agent:${agent}` };
+}

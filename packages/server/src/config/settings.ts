@@ -1,0 +1,151 @@
+/**
+ * The settings of a whole installation: the environment and the command line, read once, into a value that cannot be wrong.
+ *
+ * Guarantees: an unknown `DEPUTIZE_…` variable and a bad value are errors that name the setting and the fix;
+ * nothing is served beyond loopback with a plain-http public address unless that was written down.
+ */
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { DeputizeError } from "@deputize/core";
+
+export interface Settings {
+  readonly port: number;
+  readonly host: string;
+  /** Where the embedded database, the anchor of the log and the secrets live. Absolute. */
+  readonly dataDir: string;
+  readonly secretsFile: string;
+  /** The embedded database's folder, used when `databaseUrl` is not set. */
+  readonly databaseDir: string;
+  /** Where the log keeps its own flushed checkpoints. */
+  readonly auditAnchorFile: string;
+  /** The log's name in its checkpoints. */
+  readonly auditOrigin: string;
+  /** The origin that people and agents use, without a trailing slash. */
+  readonly publicUrl: string;
+  readonly databaseUrl?: string;
+  readonly redisUrl?: string;
+  readonly rolePrefix?: string;
+  readonly environment: "development" | "production";
+  readonly logLevel: "silent" | "error" | "warn" | "info" | "debug";
+  /** True while we are bound to an address that only this machine can reach. */
+  readonly loopback: boolean;
+  /**
+   * True while nobody but this machine can come in: not bound beyond loopback, not in production, and not behind a proxy
+   * that serves a public address. Accounts whose passwords everybody knows exist only then [SR-26].
+   */
+  readonly demoAccounts: boolean;
+}
+
+export interface SettingOverrides {
+  readonly port?: number;
+  readonly host?: string;
+  readonly dataDir?: string;
+}
+
+const LOOPBACK = new Set(["127.0.0.1", "::1", "[::1]", "localhost"]);
+
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `must be a URL that begins with ${protocols.join("// or ")}//`,
+  });
+
+const port = z.coerce.number({ error: "must be a number" }).int().min(0).max(65_535);
+
+/** Each setting that this program reads; `LLM_…` and provider keys are read by the model resolver. */
+const ENVIRONMENT = z.object({
+  PORT: port.optional(),
+  DEPUTIZE_PORT: port.optional(),
+  DEPUTIZE_HOST: z.string().min(1).optional(),
+  DEPUTIZE_DATA: z.string().min(1).optional(),
+  DEPUTIZE_SECRETS_FILE: z.string().min(1).optional(),
+  DEPUTIZE_PUBLIC_URL: url("http:", "https:").optional(),
+  DEPUTIZE_ROLE_PREFIX: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,40}$/, "must be lower-case letters, digits and _")
+    .optional(),
+  DATABASE_URL: url("postgres:", "postgresql:").optional(),
+  REDIS_URL: url("redis:", "rediss:").optional(),
+  ENVIRONMENT: z.enum(["development", "production"]).optional(),
+  LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).optional(),
+});
+
+/** Settings of other programs of the house that may stand in the same environment. */
+const OTHERS = new Set(["DEPUTIZE_MODEL"]);
+const OTHER_PREFIXES = ["DEPUTIZE_TEST_", "DEPUTIZE_MODEL_"];
+
+/** Reads the settings. Throws `config_invalid` naming the setting. */
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  overrides: SettingOverrides = {},
+): Settings {
+  const known = Object.keys(ENVIRONMENT.shape);
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith("DEPUTIZE_") || known.includes(name) || OTHERS.has(name)) continue;
+    if (OTHER_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    throw new DeputizeError(
+      "config_invalid",
+      `there is no setting ${name}; did you mean ${nearest(name, known)}?`,
+    );
+  }
+  // An empty variable is how shells and compose files say "not set".
+  const given = Object.fromEntries(known.map((name) => [name, env[name] === "" ? undefined : env[name]]));
+  const parsed = ENVIRONMENT.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new DeputizeError(
+      "config_invalid",
+      `${issue?.path.join(".") ?? "a setting"} ${issue?.message ?? "is wrong"}`,
+    );
+  }
+  const values = parsed.data;
+  const chosenPort = overrides.port ?? values.DEPUTIZE_PORT ?? values.PORT ?? 3000;
+  const host = overrides.host ?? values.DEPUTIZE_HOST ?? "127.0.0.1";
+  const dataDir = resolve(overrides.dataDir ?? values.DEPUTIZE_DATA ?? "data");
+  const publicUrl = (values.DEPUTIZE_PUBLIC_URL ?? `http://localhost:${chosenPort}`).replace(/\/+$/, "");
+  const environment = values.ENVIRONMENT ?? "development";
+  const loopback = LOOPBACK.has(host);
+  if (!loopback && values.DEPUTIZE_PUBLIC_URL === undefined) {
+    throw new DeputizeError(
+      "config_invalid",
+      `binding ${host} lets other machines in; set DEPUTIZE_PUBLIC_URL to the address they use`,
+    );
+  }
+  if (environment === "production" && !publicUrl.startsWith("https://")) {
+    throw new DeputizeError("config_invalid", "ENVIRONMENT=production needs an https DEPUTIZE_PUBLIC_URL");
+  }
+  return {
+    port: chosenPort,
+    host,
+    dataDir,
+    secretsFile: resolve(values.DEPUTIZE_SECRETS_FILE ?? `${dataDir}/secrets.json`),
+    databaseDir: join(dataDir, "database"),
+    auditAnchorFile: join(dataDir, "audit-anchor.jsonl"),
+    // Without the port: the log must open again after `--port`.
+    auditOrigin: `${new URL(publicUrl).hostname}/audit`,
+    publicUrl,
+    environment,
+    logLevel: values.LOG_LEVEL ?? "warn",
+    loopback,
+    demoAccounts: loopback && environment !== "production" && LOOPBACK.has(new URL(publicUrl).hostname),
+    ...(values.DATABASE_URL !== undefined && { databaseUrl: values.DATABASE_URL }),
+    ...(values.REDIS_URL !== undefined && { redisUrl: values.REDIS_URL }),
+    ...(values.DEPUTIZE_ROLE_PREFIX !== undefined && { rolePrefix: values.DEPUTIZE_ROLE_PREFIX }),
+  };
+}
+
+/** The known name with the fewest edits from `name` (Levenshtein distance). */
+function nearest(name: string, known: readonly string[]): string {
+  const distance = (a: string, b: string): number => {
+    let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+    for (let i = 1; i <= a.length; i += 1) {
+      const next = [i];
+      for (let j = 1; j <= b.length; j += 1) {
+        const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+        next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + cost));
+      }
+      row = next;
+    }
+    return row.at(-1) ?? 0;
+  };
+  return known.toSorted((a, b) => distance(name, a) - distance(name, b))[0] ?? "";
+}
