@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { generateStoreSecrets, openStore } from "@deputize/store";
+import { openStore } from "@deputize/store";
 import { openTestStore, testDatabaseUrl } from "@deputize/store/testing";
 import { auditMigrations } from "./audit-log.ts";
 import { verifyLog } from "./log-source.ts";
@@ -34,9 +34,8 @@ if (testDatabaseUrl !== undefined) {
       { timeout: 120_000 },
       async () => {
         const database = await openTestStore([auditMigrations]);
-        const secrets = generateStoreSecrets();
         const rolePrefix = database.roleName("app").replace(/_app$/, "");
-        const options = { url: database.url ?? "", secrets, rolePrefix };
+        const options = { url: database.url ?? "", secrets: database.secrets, rolePrefix };
         const store = await openStore({ ...options, migrations: [auditMigrations] });
         const signingKey = newSigningKey();
         const log = createAuditLog({ store, signingKey, origin: TEST_ORIGIN, leaseMs: 300 });
