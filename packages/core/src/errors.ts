@@ -23,6 +23,7 @@ export const ERROR_STATUS = {
   method_not_allowed: 405,
   // bad input
   invalid_request: 400,
+  invalid_ttl: 400,
   validation_failed: 422,
   payload_too_large: 413,
   // state
