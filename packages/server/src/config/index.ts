@@ -1,3 +1,14 @@
-/** config: what an installation is told (settings) and what it keeps to itself (secrets). */
+/** config: what an installation is told (settings, configuration file) and what it keeps to itself (secrets). */
+export {
+  type ConfigFile,
+  adminSecretMatches,
+  configSecretMatches,
+  hashAdminSecret,
+  initConfig,
+  readConfigFile,
+  rotateAdminSecret,
+} from "./config-file.ts";
+export { assertPrivateTarget } from "./private-file.ts";
 export { type Secrets, generateSecrets, loadOrCreateSecrets, readSecrets } from "./secrets.ts";
 export { type SettingOverrides, type Settings, readSettings } from "./settings.ts";
+export { type TokenJwk, type TokenKeyStore, tokenKeyStore, tokenKeys } from "./token-keys.ts";

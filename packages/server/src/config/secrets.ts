@@ -6,21 +6,12 @@
  * Does not: encrypt them at rest; the file's permissions are the protection.
  */
 import { generateKeyPairSync } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { DeputizeError, randomHex } from "@deputize/core";
 import { generateStoreSecrets } from "@deputize/store";
+import { writePrivateFile } from "./private-file.ts";
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 const pem = z.string().startsWith("-----BEGIN PRIVATE KEY-----");
@@ -41,6 +32,8 @@ const SECRETS = z.strictObject({
   authorityRoot: hex32,
   /** Ed25519, PKCS8 PEM: signs tokens. */
   tokenKey: pem,
+  /** Further such keys: the next one of a rotation, and those that still sign somewhere. */
+  moreTokenKeys: z.array(pem).max(32).optional(),
   /** Ed25519, PKCS8 PEM: signs the log's checkpoints. */
   auditKey: pem,
   /** The root of the API keys of the installation's own agents and services. */
@@ -72,30 +65,11 @@ export function generateSecrets(): Secrets {
 export function loadOrCreateSecrets(file: string): { secrets: Secrets; created: boolean } {
   const existing = readSecrets(file);
   if (existing) return { secrets: existing, created: false };
-  const draft = `${file}.${randomHex(6)}`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const handle = openSync(draft, "wx", 0o600);
-    try {
-      writeSync(handle, `${JSON.stringify(generateSecrets(), null, 2)}\n`);
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
-    try {
-      linkSync(draft, file);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+    writePrivateFile(file, `${JSON.stringify(generateSecrets(), null, 2)}\n`, "new");
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    const fix =
-      code === "ENOSPC"
-        ? "the disk is full; free some space"
-        : "make the folder writable or choose another with --data";
-    throw new DeputizeError("config_invalid", `cannot write ${file} (${code}): ${fix}`, { cause: error });
-  } finally {
-    rmSync(draft, { force: true });
+    // Another process may have made it just now: then that one is ours too.
+    if (!existsSync(file)) throw error;
   }
   const made = readSecrets(file);
   if (!made) throw new DeputizeError("config_invalid", `${file} vanished while it was made; start again`);
@@ -137,4 +111,9 @@ export function readSecrets(file: string): Secrets | undefined {
       { cause: error },
     );
   }
+}
+
+/** Writes the whole file anew, in one step. Throws `config_invalid`. */
+export function replaceSecrets(file: string, secrets: Secrets): void {
+  writePrivateFile(file, `${JSON.stringify(SECRETS.parse(secrets), null, 2)}\n`, "replace");
 }

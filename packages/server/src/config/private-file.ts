@@ -1,0 +1,87 @@
+/**
+ * Files that hold secrets, written so that nobody else ever reads them and a crash never leaves half of one.
+ *
+ * Guarantees: mode 0600 from the first byte; the text is on the disk before the name points to it; a symbolic link is never
+ * written through, since whoever may plant one would choose where our secrets go. Does not: encrypt.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { DeputizeError, randomHex } from "@deputize/core";
+
+/** What is at `file` now. Throws `config_invalid` for a symbolic link or anything else that is no plain file. */
+function whatIsAt(file: string): "file" | "nothing" {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (!found) return "nothing";
+  if (found.isFile()) return "file";
+  throw new DeputizeError(
+    "config_invalid",
+    `${file} is ${found.isSymbolicLink() ? "a symbolic link" : "not a plain file"}; name the file itself`,
+  );
+}
+
+/** Throws `config_invalid` when a private file cannot go there: see `writePrivateFile`. */
+export function assertPrivateTarget(file: string, how: "new" | "replace"): void {
+  if (whatIsAt(file) === "file" && how === "new") {
+    throw new DeputizeError("config_invalid", `${file} exists; it is replaced only with --force`);
+  }
+}
+
+/** Makes the name last through a power loss; not every file system can. */
+function flushFolder(folder: string): void {
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } catch (error) {
+    if (!["EINVAL", "EPERM", "EISDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/**
+ * Writes `text`. `new`: the file must not exist, also when two processes try at once. `replace`: whatever plain file is
+ * there gives way in one step. Throws `config_invalid` with the fix.
+ */
+export function writePrivateFile(file: string, text: string, how: "new" | "replace"): void {
+  const draft = `${file}.${randomHex(6)}`;
+  try {
+    assertPrivateTarget(file, how);
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const handle = openSync(draft, "wx", 0o600);
+    try {
+      writeSync(handle, text);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    // Neither follows a link at `file`: one fails on it, the other replaces it.
+    if (how === "new") linkSync(draft, file);
+    else renameSync(draft, file);
+    flushFolder(dirname(file));
+  } catch (error) {
+    if (error instanceof DeputizeError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    if (code === "EEXIST") {
+      throw new DeputizeError("config_invalid", `${file} exists; it is replaced only with --force`, {
+        cause: error,
+      });
+    }
+    const fix =
+      code === "ENOSPC"
+        ? "the disk is full; free some space"
+        : "make the folder writable, or name another one";
+    throw new DeputizeError("config_invalid", `cannot write ${file} (${code}): ${fix}`, { cause: error });
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
