@@ -41,3 +41,13 @@ export {
   stableId,
 } from "./ids.ts";
 export { type Scope, parseScope, readScope, scopeCovers, scopeIntersect, scopeIsSubset } from "./scope.ts";
+export {
+  COUNTERS,
+  type CounterName,
+  DURATIONS,
+  type DurationName,
+  type SpanAttributes,
+  type TelemetrySink,
+  installTelemetry,
+  telemetry,
+} from "./telemetry.ts";
