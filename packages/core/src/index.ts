@@ -40,6 +40,7 @@ export {
   randomHex,
   stableId,
 } from "./ids.ts";
+export { permissionScope } from "./permission-name.ts";
 export { type Scope, parseScope, readScope, scopeCovers, scopeIntersect, scopeIsSubset } from "./scope.ts";
 export {
   COUNTERS,

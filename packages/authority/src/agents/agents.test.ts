@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { randomHex, stableId } from "@deputize/core";
+import { permissionScope, randomHex, stableId } from "@deputize/core";
 import { AUDIENCE, WHO } from "../testing/test-core.ts";
 import {
   PEOPLE,
@@ -8,7 +8,6 @@ import {
   idOf,
   openTestAuthority,
 } from "../testing/test-authority.ts";
-import { permissionScope } from "./permission-name.ts";
 
 let world: TestAuthority;
 let ada: Visitor;

@@ -13,6 +13,7 @@ import {
   type PrincipalId,
   isUuid,
   newId,
+  permissionScope,
   stableId,
 } from "@deputize/core";
 import type { Queryable, Tx } from "@deputize/store";
@@ -22,7 +23,6 @@ import type { ScopesOfClient } from "../exchange/client-credentials.ts";
 import type { AuthenticateClient } from "../http/client-authentication.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { type ApiKeyView, createApiKeys } from "./api-keys.ts";
-import { permissionScope } from "./permission-name.ts";
 
 /** As long as a person's access token; an agent signs in again with its key. */
 const AGENT_TOKEN_SECONDS = 3600;
