@@ -22,7 +22,7 @@ import { type RefreshHandler, oauthRoutes } from "./http/oauth-routes.ts";
 import { type PeopleRoutesOptions, peopleRoutes } from "./http/people.ts";
 import { revocationRoutes } from "./http/revocation-routes.ts";
 import { wellKnownRoutes } from "./http/well-known.ts";
-import { type Keys, createKeys } from "./keys/keys.ts";
+import { type Keys, type SigningKeyStore, createKeys } from "./keys/keys.ts";
 import type { PrivateJwk } from "./keys/private-key.ts";
 import { type PeopleRooms, createPeopleRooms } from "./people-rooms.ts";
 import { type AuthorityPolicy, apiAudience, writePolicy } from "./policy.ts";
@@ -44,6 +44,8 @@ export interface GrantCoreOptions {
   readonly clock?: Clock;
   readonly issuer: string;
   readonly signingKeys: readonly PrivateJwk[];
+  /** Where rotation keeps new keys; without it no rotation begins here. */
+  readonly signingKeyStore?: SigningKeyStore;
   readonly policy: AuthorityPolicy;
   readonly tenant?: string;
   readonly lifetimes?: TokenLifetimes;
@@ -87,6 +89,7 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
     audit,
     tenant,
     privateKeys: options.signingKeys,
+    ...(options.signingKeyStore && { keyStore: options.signingKeyStore }),
     overlapSeconds: rememberSeconds,
   });
   const issue = createIssue({
@@ -195,6 +198,8 @@ export function createDelegation(core: GrantCore, options: DelegationOptions): D
 export interface AuthoritySecrets {
   /** The first signs when the database knows none yet; the others are published as next. */
   readonly signingKeys: readonly PrivateJwk[];
+  /** Where rotation keeps new keys; without it no rotation begins here. */
+  readonly signingKeyStore?: SigningKeyStore;
   /** 32 bytes or more, from which the keys of sessions, API keys and throttles are derived. */
   readonly rootSecret: Uint8Array;
 }
@@ -241,6 +246,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     issuer,
     policy,
     signingKeys: options.secrets.signingKeys,
+    ...(options.secrets.signingKeyStore && { signingKeyStore: options.secrets.signingKeyStore }),
     ...(options.clock && { clock: options.clock }),
     ...(options.tenant !== undefined && { tenant: options.tenant }),
     ...(options.lifetimes && { lifetimes: options.lifetimes }),

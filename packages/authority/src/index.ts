@@ -39,7 +39,7 @@ export type { Grant, GrantKind } from "./grants/grant.ts";
 export type { AttenuateRequest, GrantRef, Grants, RootRequest } from "./grants/grants.ts";
 export type { AuthenticateClient, AuthenticatedClient } from "./http/client-authentication.ts";
 export type { RefreshHandler } from "./http/oauth-routes.ts";
-export type { Keys } from "./keys/keys.ts";
+export type { KeyView, Keys, SigningKeyStore } from "./keys/keys.ts";
 export { type PrivateJwk, generateSigningKey } from "./keys/private-key.ts";
 export type { People } from "./people/people.ts";
 export { type Person, ROLES, type Role, type UserView } from "./people/person.ts";

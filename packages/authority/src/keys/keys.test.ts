@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ManualClock, manualClock } from "@deputize/core";
-import { AUDIENCE, TENANT, type TestCore, openTestCore } from "../testing/test-core.ts";
-import { createKeys } from "./keys.ts";
-import { generateSigningKey, importSigningKey } from "./private-key.ts";
+import type { AuditEvent, AuditLog } from "@deputize/audit";
+import { DeputizeError, type ManualClock, manualClock } from "@deputize/core";
+import { AUDIENCE, TENANT, type TestCore, WHO, openTestCore } from "../testing/test-core.ts";
+import { type Keys, type SigningKeyStore, createKeys } from "./keys.ts";
+import { type PrivateJwk, generateSigningKey, importSigningKey } from "./private-key.ts";
 
 let clock: ManualClock;
 let core: TestCore;
@@ -36,6 +37,136 @@ describe("rotation", () => {
 
   it("is refused when no next key waits", async () => {
     await expect(core.tx((tx) => core.keys.rotate(tx))).rejects.toMatchObject({ code: "conflict" });
+  });
+});
+
+/** A secrets file that several processes read. */
+function sharedStore(): SigningKeyStore & { readonly keys: PrivateJwk[] } {
+  const keys = [core.signingKey];
+  return {
+    keys,
+    load: () => [...keys],
+    add(key, retired) {
+      keys.splice(0, keys.length, ...keys.filter((one) => !retired.has(one.x)), key);
+    },
+  };
+}
+
+function node(
+  keyStore?: SigningKeyStore,
+  audit: Pick<AuditLog, "record"> = { record: async () => "x" },
+): Keys {
+  return createKeys({
+    store: core.store,
+    clock,
+    audit,
+    privateKeys: keyStore?.load() ?? [core.signingKey],
+    tenant: TENANT,
+    overlapSeconds: 3720,
+    ...(keyStore && { keyStore }),
+  });
+}
+
+describe("a rotation that begins at one node", () => {
+  it("is kept, published, and then signs on every node, once [AW-D37] [AW-F30]", async () => {
+    const shared = sharedStore();
+    const [one, two] = [node(shared), node(shared)];
+    await one.start();
+    await two.start();
+    const old = await one.signer();
+    clock.advance(1);
+
+    const begun = await core.tx((tx) => one.begin(tx, 60));
+    expect(begun).toMatchObject({ state: "next", activatesAt: clock.nowMs() + 60_000 });
+    expect(shared.keys.map((key) => importSigningKey(key).kid)).toEqual([old.kid, begun.kid]);
+    expect((await core.tx((tx) => two.begin(tx, 30))).kid).toBe(begun.kid);
+    await two.refresh();
+    expect(await two.verifier(begun.kid)).toBeDefined();
+    expect((await two.signer()).kid).toBe(old.kid);
+
+    clock.advance(30_000);
+    // Both notice in the same moment; a restarted one notices as well.
+    const restarted = node(shared);
+    await Promise.all([one.start(), two.start(), restarted.start()]);
+    for (const keys of [one, two, restarted]) {
+      expect((await keys.signer()).kid).toBe(begun.kid);
+      expect(await keys.verifier(old.kid)).toBeDefined();
+    }
+    expect((await one.list()).map(({ kid, state }) => [kid, state])).toEqual([
+      [old.kid, "retired"],
+      [begun.kid, "active"],
+    ]);
+
+    // The next rotation forgets the private half of the retired key; its tokens verify on.
+    clock.advance(11_000);
+    const third = await core.tx((tx) => one.begin(tx, 0));
+    expect(third.state).toBe("active");
+    expect(shared.keys.map((key) => importSigningKey(key).kid)).toEqual([begun.kid, third.kid]);
+    await two.refresh();
+    expect((await two.signer()).kid).toBe(third.kid);
+    expect(await two.verifier(old.kid)).toBeDefined();
+    for (const keys of [one, two, restarted]) keys.close();
+  });
+
+  it("begins nowhere when the key cannot be kept, and changes nothing", async () => {
+    const failing: SigningKeyStore = {
+      load: () => [core.signingKey],
+      add() {
+        throw new DeputizeError("config_invalid", "the disk is full");
+      },
+    };
+    for (const [keys, code] of [
+      [node(failing), "config_invalid"],
+      [node(), "conflict"],
+    ] as const) {
+      await keys.start();
+      await expect(core.tx((tx) => keys.begin(tx, 0))).rejects.toMatchObject({ code });
+      expect((await keys.list()).map(({ state }) => state)).toEqual(["active"]);
+      keys.close();
+    }
+  });
+
+  it("is not put off for longer than a day", async () => {
+    const keys = node(sharedStore());
+    await keys.start();
+    for (const seconds of [-1, 1.5, 86_401]) {
+      await expect(core.tx((tx) => keys.begin(tx, seconds))).rejects.toMatchObject({
+        code: "invalid_request",
+      });
+    }
+    keys.close();
+  });
+
+  it("leaves the other node unable to sign, never unable to verify, when it cannot read the key", async () => {
+    const shared = sharedStore();
+    const blind = node({
+      ...shared,
+      load() {
+        if (shared.keys.length > 1) throw new DeputizeError("config_invalid", "damaged");
+        return [...shared.keys];
+      },
+    });
+    await blind.start();
+    const keys = node(shared);
+    await keys.start();
+    const { kid } = await core.tx((tx) => keys.begin(tx, 0));
+    await blind.refresh();
+    await expect(blind.signer()).rejects.toMatchObject({ code: "unavailable" });
+    expect(await blind.verifier(kid)).toBeDefined();
+    keys.close();
+    blind.close();
+  });
+
+  it("says in the log who began it", async () => {
+    const events: AuditEvent[] = [];
+    const keys = node(sharedStore(), { record: async (_tx, event) => `entry-${events.push(event)}` });
+    await keys.start();
+    await core.tx((tx) => keys.begin(tx, 0, WHO.alice));
+    expect(events.map(({ action, subject }) => [action, subject])).toEqual([
+      ["signing_key.published", WHO.alice],
+      ["signing_key.rotated", WHO.alice],
+    ]);
+    keys.close();
   });
 });
 
