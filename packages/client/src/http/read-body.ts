@@ -12,7 +12,8 @@ export interface ReadOptions {
   readonly maxBytes?: number;
 }
 
-async function boundedText(c: Context, maxBytes: number): Promise<string> {
+/** The body as text. Throws `payload_too_large` beyond `maxBytes`, by count of the bytes that came. */
+export async function readBoundedText(c: Context, maxBytes: number): Promise<string> {
   const tooLarge = (): DeputizeError =>
     new DeputizeError("payload_too_large", `the body may hold ${maxBytes} bytes`);
   if (Number(c.req.header("content-length") ?? 0) > maxBytes) throw tooLarge();
@@ -62,6 +63,18 @@ export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.ou
   });
 }
 
+/** JSON whose text can be stored. Throws `invalid_request`. */
+export function parseJsonText(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new DeputizeError("invalid_request", "the body is not JSON", { cause });
+  }
+  assertStorable(value);
+  return value;
+}
+
 /** Reads a JSON body. Throws `invalid_request`, `payload_too_large`, `validation_failed`. */
 export async function readJson<S extends z.ZodType>(
   c: Context,
@@ -71,15 +84,7 @@ export async function readJson<S extends z.ZodType>(
   if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
     throw new DeputizeError("invalid_request", "send `Content-Type: application/json`");
   }
-  const text = await boundedText(c, options.maxBytes ?? 65_536);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new DeputizeError("invalid_request", "the body is not JSON", { cause });
-  }
-  assertStorable(value);
-  return parseInput(schema, value);
+  return parseInput(schema, parseJsonText(await readBoundedText(c, options.maxBytes ?? 65_536)));
 }
 
 /** Reads a form body. A repeated parameter becomes an array (RFC 6749 §3.2 forbids it, RFC 8707 needs it). */
@@ -92,7 +97,7 @@ export async function readForm<S extends z.ZodType>(
     throw new DeputizeError("invalid_request", "send `Content-Type: application/x-www-form-urlencoded`");
   }
   const form: Record<string, string | string[]> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(await boundedText(c, options.maxBytes ?? 65_536))) {
+  for (const [name, value] of new URLSearchParams(await readBoundedText(c, options.maxBytes ?? 65_536))) {
     const before = form[name];
     form[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value];
   }

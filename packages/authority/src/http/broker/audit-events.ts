@@ -1,0 +1,107 @@
+/** `GET /v1/audit/events`: the log as the protocol shows it, filtered, one page at a time, oldest first unless told. */
+import { Hono } from "hono";
+import type { LoggedEntry } from "@deputize/audit";
+import { DeputizeError } from "@deputize/core";
+import type { BrokerGuard } from "./guard.ts";
+import { checkBroker } from "./read-body.ts";
+import { AuditQuery } from "./schemas.ts";
+
+const LIMIT = { usual: 100, most: 1_000 } as const;
+
+export interface AuditPageRequest {
+  readonly tenant: string;
+  readonly agentId?: string;
+  readonly taskId?: string;
+  readonly action?: string;
+  readonly outcome?: readonly ("allowed" | "refused" | "failed" | "info")[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit: number;
+  readonly offset?: number;
+  readonly cursor?: number;
+  readonly order: "newest" | "oldest";
+}
+
+/** Pages of entries that `renderEvent` wrote. */
+export interface AuditPages {
+  query(request: AuditPageRequest): Promise<{
+    readonly rendered: readonly string[];
+    readonly total: number;
+    readonly next?: number;
+  }>;
+}
+
+/** What of an entry's detail has a member of its own in the protocol. */
+const OWN = { depth: "deleg_depth", chain_hash: "deleg_chain_hash", bytes: "bytes_transferred" } as const;
+
+/** One entry as the JSON text of a protocol event. */
+export function renderEvent(entry: LoggedEntry): string {
+  const { event } = entry;
+  const detail = event?.detail ?? {};
+  const agent = event?.agent ?? entry.actors[0];
+  return JSON.stringify({
+    id: `evt-${String(entry.seq + 1).padStart(6, "0")}`,
+    timestamp: entry.at,
+    event_type: entry.action,
+    ...(agent !== undefined && { agent_id: agent }),
+    ...(event?.task !== undefined && { task_id: event.task }),
+    ...(event?.orchestration !== undefined && { orch_id: event.orchestration }),
+    ...(event?.resource !== undefined && { resource: event.resource }),
+    outcome: entry.outcome === "allowed" || entry.outcome === "info" ? "success" : "denied",
+    ...Object.fromEntries(
+      Object.entries(OWN).flatMap(([name, shown]) =>
+        detail[name] === undefined ? [] : [[shown, detail[name]]],
+      ),
+    ),
+    ...(entry.reason !== undefined && { reason: entry.reason }),
+    ...(event?.requestId !== undefined && { request_id: event.requestId }),
+    detail: Object.keys(detail).length > 0 ? JSON.stringify(detail) : sentence(entry),
+    hash: entry.hash,
+    prev_hash: entry.prev_hash,
+  });
+}
+
+/** Never empty, and says nothing that the codes do not. */
+function sentence({ action, outcome, reason }: LoggedEntry): string {
+  return `${action.replaceAll("_", " ")}: ${outcome}${reason === undefined ? "" : ` (${reason})`}`;
+}
+
+/** The query as one value a name; empty ones count as left out. Throws `invalid_request` for a repeated name. */
+function single(queries: Record<string, string[]>): Record<string, string> {
+  const entries = Object.entries(queries).map(([name, values]) => {
+    if (values.length > 1) throw new DeputizeError("invalid_request", `name \`${name.slice(0, 32)}\` once`);
+    return [name, values[0] ?? ""] as const;
+  });
+  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+}
+
+export function auditRoutes(options: { readonly pages: AuditPages; readonly guard: BrokerGuard }): Hono {
+  return new Hono().get("/v1/audit/events", options.guard.bearer("admin:audit:*"), async (c) => {
+    const query = checkBroker(AuditQuery, single(c.req.queries()));
+    if (query.cursor !== undefined && query.offset !== undefined) {
+      throw new DeputizeError("invalid_request", "page by `cursor` or by `offset`, not by both");
+    }
+    const limit = Math.min(query.limit ?? LIMIT.usual, LIMIT.most);
+    const page = await options.pages.query({
+      tenant: c.get("brokerCaller").tenant,
+      limit,
+      order: query.order ?? "oldest",
+      ...(query.agent_id !== undefined && { agentId: query.agent_id }),
+      ...(query.task_id !== undefined && { taskId: query.task_id }),
+      ...(query.event_type !== undefined && { action: query.event_type }),
+      ...(query.outcome !== undefined && {
+        outcome:
+          query.outcome === "success" ? (["allowed", "info"] as const) : (["refused", "failed"] as const),
+      }),
+      ...(query.since !== undefined && { since: query.since }),
+      ...(query.until !== undefined && { until: query.until }),
+      ...(query.offset !== undefined && { offset: query.offset }),
+      ...(query.cursor !== undefined && { cursor: query.cursor }),
+    });
+    // Entries are kept as text: a page is put together, not written out anew.
+    const next = page.next === undefined ? "" : `,"next":"${page.next}"`;
+    const body = `{"events":[${page.rendered.join(",")}],"total":${page.total},"offset":${query.offset ?? 0},"limit":${limit}${next}}`;
+    c.header("Content-Type", "application/json");
+    return c.body(body);
+  });
+}

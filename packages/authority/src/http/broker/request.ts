@@ -1,0 +1,61 @@
+/**
+ * The first middleware of the broker protocol: request id, headers, `Host`, one credential, a bound on the body.
+ *
+ * Guarantees: every answer carries the same headers, refusals included. A client's own request id is echoed when it is
+ * printable and at most 128 characters long; otherwise 16 hex digits of ours.
+ */
+import type { MiddlewareHandler } from "hono";
+import { DeputizeError, randomHex, withContext } from "@deputize/core";
+import { MAX_BODY_BYTES } from "./read-body.ts";
+
+const REQUEST_ID = /^[\x20-\x7e]{1,128}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+export interface BrokerRequestOptions {
+  /** Values of `Host` that are served, such as `127.0.0.1:8080` [SR-26]. */
+  readonly allowedHosts: readonly string[];
+  /** The public address is https: tell browsers to stay there. */
+  readonly secure: boolean;
+}
+
+/** Headers that every answer of the protocol carries, besides its request id. */
+export function brokerHeaders(secure: boolean): Readonly<Record<string, string>> {
+  return {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    ...(secure && { "Strict-Transport-Security": "max-age=63072000; includeSubDomains" }),
+  };
+}
+
+/** The id of a request: the client's, or one of ours. */
+export function requestIdOf(given: string | undefined): string {
+  return given !== undefined && REQUEST_ID.test(given) ? given : randomHex(8);
+}
+
+/** Throws at wiring time when no host is allowed. */
+export function brokerRequest(options: BrokerRequestOptions): MiddlewareHandler {
+  const hosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
+  if (hosts.size === 0) throw new DeputizeError("config_invalid", "name at least one allowed host");
+  const headers = Object.entries(brokerHeaders(options.secure));
+  return async function brokerRequest(c, next) {
+    const requestId = requestIdOf(c.req.header("x-request-id"));
+    c.set("requestId", requestId);
+    for (const [name, value] of headers) c.header(name, value);
+    c.header("X-Request-ID", requestId);
+    const host = (c.req.header("host") ?? new URL(c.req.url).host).toLowerCase();
+    if (!hosts.has(host)) throw new DeputizeError("forbidden", "this host is not served here");
+    // A fetch-style server joins repeated headers with a comma, which no credential of ours holds.
+    if (c.req.header("authorization")?.includes(",") === true) {
+      throw new DeputizeError("invalid_request", "send one `Authorization` header");
+    }
+    if (Number(c.req.header("content-length") ?? 0) > MAX_BODY_BYTES) {
+      throw new DeputizeError("payload_too_large", `the body may hold ${MAX_BODY_BYTES} bytes`);
+    }
+    const traceparent = c.req.header("traceparent");
+    await withContext(
+      { requestId, ...(traceparent !== undefined && TRACEPARENT.test(traceparent) && { traceparent }) },
+      next,
+    );
+  };
+}
