@@ -5,6 +5,12 @@
 import { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import { type Clock, DeputizeError, systemClock } from "@deputize/core";
+import {
+  type SlidingWindow,
+  type SlidingWindowOptions,
+  windowInProcess,
+  windowOverRedis,
+} from "./sliding-window.ts";
 
 export interface RateLimiter {
   /** Takes `points` (1) from `key`'s budget. Refuses when the budget or its keeper is gone. */
@@ -24,6 +30,8 @@ export interface Ephemeral {
   setIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean>;
   delete(key: string): Promise<void>;
   rateLimiter(options: { name: string; points: number; durationSeconds: number }): RateLimiter;
+  /** A limit over a window that slides; in this process while Redis is away. One name is one count. */
+  slidingWindow(options: SlidingWindowOptions): SlidingWindow;
   /** Wakes subscribers of all replicas; a message may be lost. */
   publish(channel: string, message: string): Promise<void>;
   subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>>;
@@ -58,6 +66,17 @@ function limiterFace(limiter: RateLimiterMemory | RateLimiterRedis): RateLimiter
   };
 }
 
+/** One limiter a name, so that whoever asks for it twice gets one count. */
+function windowsOf(make: (options: SlidingWindowOptions) => SlidingWindow): Ephemeral["slidingWindow"] {
+  const made = new Map<string, SlidingWindow>();
+  return (options) => {
+    const key = JSON.stringify([options.name, options.points, options.windowSeconds]);
+    const found = made.get(key) ?? make(options);
+    made.set(key, found);
+    return found;
+  };
+}
+
 function inProcess(clock: Clock): Ephemeral {
   const entries = new Map<string, { value: string; expiresMs: number }>();
   const channels = new Map<string, Set<(message: string) => void>>();
@@ -88,6 +107,7 @@ function inProcess(clock: Clock): Ephemeral {
     },
     rateLimiter: ({ name, points, durationSeconds }) =>
       limiterFace(new RateLimiterMemory({ keyPrefix: PREFIX + name, points, duration: durationSeconds })),
+    slidingWindow: windowsOf((options) => windowInProcess(options, clock)),
     publish: async (channel, message) => {
       for (const listener of channels.get(channel) ?? []) listener(message);
     },
@@ -102,7 +122,7 @@ function inProcess(clock: Clock): Ephemeral {
   };
 }
 
-async function overRedis(url: string): Promise<Ephemeral> {
+async function overRedis(url: string, clock: Clock): Promise<Ephemeral> {
   const options = { maxRetriesPerRequest: 1, lazyConnect: true, connectTimeout: 3_000 } as const;
   const redis = new Redis(url, options);
   redis.on("error", () => {});
@@ -140,6 +160,9 @@ async function overRedis(url: string): Promise<Ephemeral> {
           duration: durationSeconds,
         }),
       ),
+    slidingWindow: windowsOf((options) =>
+      windowOverRedis(options, redis, `${PREFIX}window:`, windowInProcess(options, clock)),
+    ),
     publish: async (channel, message) => {
       await redis.publish(PREFIX + channel, message);
     },
@@ -164,7 +187,6 @@ async function overRedis(url: string): Promise<Ephemeral> {
 
 /** Opens the ephemeral store: Redis when a URL is given, this process otherwise. Throws `unavailable`. */
 export async function openEphemeral(options: { redisUrl?: string; clock?: Clock } = {}): Promise<Ephemeral> {
-  return options.redisUrl === undefined
-    ? inProcess(options.clock ?? systemClock)
-    : overRedis(options.redisUrl);
+  const clock = options.clock ?? systemClock;
+  return options.redisUrl === undefined ? inProcess(clock) : overRedis(options.redisUrl, clock);
 }

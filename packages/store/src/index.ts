@@ -3,6 +3,7 @@
  * and ephemeral state.
  */
 export { type Ephemeral, type RateLimiter, openEphemeral } from "./ephemeral.ts";
+export type { SlidingWindow, SlidingWindowOptions, WindowAnswer } from "./sliding-window.ts";
 export { mapDatabaseError, sqlState } from "./errors.ts";
 export { type MigrationSet, storeMigrations } from "./migrate.ts";
 export type { QueryResult, Queryable, Tx } from "./queryable.ts";
