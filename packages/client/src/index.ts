@@ -2,17 +2,65 @@
  * client: what resource servers, tool servers and workers install. Verifies tokens offline, follows
  * revocation, guards HTTP, and gets tokens.
  */
-export { type FeedDocument, type RevocationEntry, principalKey, tokenKey } from "./feed/revocations.ts";
+export { DeputizeError, scopeCovers, scopeIsSubset } from "@deputize/core";
+export { type FeedOptions, type RevocationFeed, createRevocationFeed } from "./feed/feed.ts";
+export {
+  type FeedDocument,
+  type RevocationEntry,
+  type RevocationState,
+  type RevocationSubject,
+  createRevocationState,
+  principalKey,
+  tokenKey,
+} from "./feed/revocations.ts";
 export { type BearerAuthOptions, bearerAuth, bearerChallenge, requireScope } from "./http/bearer-auth.ts";
 export { type ProblemOptions, problemHandler, problemResponse } from "./http/problem-handler.ts";
-export { type ReadOptions, parseInput, readForm, readJson } from "./http/read-body.ts";
+export {
+  type ReadOptions,
+  parseInput,
+  parseJsonText,
+  readBoundedText,
+  readForm,
+  readJson,
+} from "./http/read-body.ts";
 export { type RequestContextOptions, requestContext } from "./http/request-context.ts";
+export { ACCESS, type Access, type RouteDoc, documentedPath } from "./http/route-doc.ts";
+export type { AgentClaims, DelegationRecord } from "./sdk/agent-claims.ts";
+export { type Agent, type AutoRenew } from "./sdk/agent.ts";
+export type { BrokerHttpOptions, RetryOptions } from "./sdk/broker-http.ts";
+export {
+  type CreateAgentRequest,
+  DeputizeApp,
+  type DeputizeAppOptions,
+  type HealthStatus,
+} from "./sdk/deputize-app.ts";
 export {
   DeputizeClient,
   type DeputizeClientOptions,
   type IssuedToken,
   type TokenProvider,
 } from "./sdk/deputize-client.ts";
+export {
+  AuthenticationError,
+  AuthorizationError,
+  CryptoError,
+  type ProblemDetail,
+  ProblemResponseError,
+  RateLimitError,
+  TransportError,
+} from "./sdk/errors.ts";
+export {
+  type AppChange,
+  type BrokerEvent,
+  type EventFilter,
+  type EventPage,
+  OperatorClient,
+  type OperatorClientOptions,
+  type RegisteredApp,
+  type RevocationLevel,
+} from "./sdk/operator.ts";
+export { type AgentRequest, registerAgent } from "./sdk/register-agent.ts";
+export { type InvalidReason, type ValidateResult, validate } from "./sdk/validate.ts";
 export {
   ACCESS_TOKEN_TYPE,
   type AccessTokenClaims,
@@ -28,5 +76,15 @@ export {
   parseCompactJws,
   signCompactJws,
 } from "./token/compact-jws.ts";
+export {
+  type DelegationLink,
+  type DelegationStatement,
+  FIRST_RECORD,
+  type RegistrationTranscript,
+  delegationStatement,
+  registrationTranscript,
+} from "./token/delegation-record.ts";
+export { createDpopProof, jwkThumbprint } from "./token/dpop.ts";
+export type { ProofJwk, ProofKey } from "./token/proof-key.ts";
 export { type PublicJwk, ed25519Thumbprint, importJwkSet } from "./token/jwk.ts";
 export { type TokenVerifier, type VerifierOptions, createVerifier } from "./verifier.ts";

@@ -65,7 +65,7 @@ export interface DeputizeErrorOptions {
 }
 
 export class DeputizeError extends Error {
-  override readonly name = "DeputizeError";
+  override readonly name: string = "DeputizeError";
   readonly code: DeputizeErrorCode;
   readonly detail: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterSeconds: number | undefined;

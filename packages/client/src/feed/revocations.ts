@@ -6,7 +6,6 @@
  * within one feed epoch (SR-12). Compares integers, never clocks.
  */
 import { z } from "zod";
-import type { AccessTokenClaims } from "../token/claims.ts";
 
 const Entry = z.object({
   position: z.number().int().positive(),
@@ -40,6 +39,17 @@ export function principalKey(tenant: string, principal: string): string {
   return `${tenant}/${principal}`;
 }
 
+/** What of a token the feed speaks of. */
+export interface RevocationSubject {
+  readonly iss: string;
+  readonly jti: string;
+  readonly tenant: string;
+  /** Root to leaf. */
+  readonly grants: readonly string[];
+  /** By principal id. */
+  readonly epochs: Readonly<Record<string, number>>;
+}
+
 interface Numbered {
   readonly number: number;
   readonly expiresAt: number;
@@ -51,7 +61,7 @@ export interface RevocationState {
   /** Takes a snapshot or a delta. `gap`: the delta does not begin here, ask for a snapshot. The first epoch is new too. */
   apply(document: FeedDocument, nowSeconds: number): "applied" | "gap" | "new_epoch";
   /** True when the feed says that this token is dead. */
-  concerns(claims: AccessTokenClaims): boolean;
+  concerns(token: RevocationSubject): boolean;
   /** Entries held, for tests and metrics. */
   readonly size: number;
 }
