@@ -24,7 +24,7 @@ export {
   readJson,
 } from "./http/read-body.ts";
 export { type RequestContextOptions, requestContext } from "./http/request-context.ts";
-export { ACCESS, type Access, type RouteDoc, documentedPath } from "./http/route-doc.ts";
+export { type Access, type RouteDoc, documentedPath } from "./http/route-doc.ts";
 export type { AgentClaims, DelegationRecord } from "./sdk/agent-claims.ts";
 export { type Agent, type AutoRenew } from "./sdk/agent.ts";
 export type { BrokerHttpOptions, RetryOptions } from "./sdk/broker-http.ts";
