@@ -71,8 +71,8 @@ export interface Grants {
   /** Keeps the id; bounded by the parent's expiry and `renewUntil`. Throws `grant_revoked`. */
   renew(tx: Queryable, ref: GrantRef, ttlSeconds: number): Promise<Grant>;
   get(tx: Queryable, ref: GrantRef): Promise<Grant | undefined>;
-  /** Ends the grant and its subtree. Answers what ended; nothing when it had ended before. */
-  revoke(tx: Queryable, ref: GrantRef, reason: string): Promise<readonly GrantId[]>;
+  /** Ends the grant and its subtree. Answers what ended; nothing when it had ended before. `by`: who wanted it. */
+  revoke(tx: Queryable, ref: GrantRef, reason: string, by?: PrincipalId): Promise<readonly GrantId[]>;
   /** Ends every grant in which `actor` acts for `subject`, as when a permission is taken back. */
   revokeBetween(
     tx: Queryable,
@@ -148,6 +148,7 @@ export function createGrants(options: {
     tenant: string,
     ids: readonly GrantId[],
     reason: string,
+    by?: PrincipalId,
   ): Promise<readonly GrantId[]> {
     if (ids.length === 0) return [];
     const { rows } = await refusing(
@@ -165,6 +166,7 @@ export function createGrants(options: {
         action: "grant.revoked",
         outcome: "allowed",
         tenant,
+        ...(by && { subject: by }),
         ...(ids[0] !== undefined && ids.length === 1 && { grant: ids[0] }),
         detail: { reason, targets: ids.slice(0, 100), ended: ended.length },
       });
@@ -218,7 +220,7 @@ export function createGrants(options: {
         `SELECT authority.grant_view(g) AS view FROM authority.grants g WHERE g.tenant = $1 AND g.id = $2`,
         [ref.tenant, ref.id],
       ),
-    revoke: (tx, ref, reason) => revokeIds(tx, ref.tenant, [ref.id], reason),
+    revoke: (tx, ref, reason, by) => revokeIds(tx, ref.tenant, [ref.id], reason, by),
     async revokeBetween(tx, { tenant, subject, actor }, reason) {
       // Whoever makes such a grant share-locks the actor first: waiting for it here misses none.
       await tx.query(`SELECT FROM authority.principals WHERE tenant = $1 AND id = $2 FOR UPDATE`, [
