@@ -41,6 +41,9 @@ export interface CallerToken {
   /** Epoch seconds. */
   readonly issuedAt: number;
   readonly expiresAt: number;
+  /** For an agent that signed in by itself: the id of the API key it used, and who owns the agent. */
+  readonly apiKey?: string;
+  readonly owner?: PrincipalId;
 }
 
 export interface CallerSession {

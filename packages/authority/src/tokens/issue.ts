@@ -5,11 +5,11 @@
  * Guarantees: a token never outlives its grant nor the longest token lifetime; its claims come from the grant
  * alone, epochs of the whole path included (SR-12). Profiles differ in issuer and `typ` (SR-09).
  */
-import { type CallerSession, type Clock, DeputizeError, randomHex } from "@deputize/core";
-import { signCompactJws } from "@deputize/client";
+import { type CallerSession, type Clock, DeputizeError, type PrincipalId, randomHex } from "@deputize/core";
+import { type DelegationLink, signCompactJws } from "@deputize/client";
 import { type Grant, assertJustRead } from "../grants/grant.ts";
 import type { Keys } from "../keys/keys.ts";
-import { type DelegationLink, agentwritClaims } from "./agentwrit-profile.ts";
+import { agentwritClaims } from "./agentwrit-profile.ts";
 import { oauthClaims } from "./oauth-profile.ts";
 
 export interface IssueOptions {
@@ -21,12 +21,21 @@ export interface IssueOptions {
   readonly cnf?: { readonly jkt: string };
   /** For a person's own session: which one, and when they last proved who they are. */
   readonly session?: CallerSession;
+  /** For an agent that signs in by itself: with which key, and who owns it. Ids, never names. */
+  readonly agent?: { readonly keyId: string; readonly owner?: PrincipalId };
 }
 
 export interface AgentwritOptions extends IssueOptions {
-  readonly orchestrationId: string;
-  readonly taskId: string;
-  readonly delegationChain?: readonly DelegationLink[];
+  /** `admin`, `app:<app_id>` or a SPIFFE id. `aud` is claimed only when `audiences` is given. */
+  readonly sub: string;
+  /** The app's name outside. */
+  readonly appId?: string;
+  /** The hops that led here, oldest first. */
+  readonly chain?: readonly DelegationLink[];
+  /** 32 hex digits, chosen before the grant was written. */
+  readonly jti?: string;
+  /** Epoch seconds at which the grant was written; the present second unless told. */
+  readonly issuedAt?: number;
 }
 
 export interface SignedToken {
@@ -58,9 +67,9 @@ export function createIssue(context: {
   readonly issuer: string;
   /** Issuer of the `agentwrit` profile; must differ. */
   readonly agentwritIssuer: string;
-  readonly agentwritTrustDomain?: string;
   readonly defaultLifetimeSeconds: number;
   readonly maxLifetimeSeconds: number;
+  readonly agentwritMaxLifetimeSeconds: number;
 }): Issue {
   if (context.issuer === context.agentwritIssuer) {
     throw new DeputizeError("config_invalid", "each token profile needs an issuer of its own");
@@ -80,15 +89,16 @@ export function createIssue(context: {
     }
     const lifetime = Math.min(
       options.lifetimeSeconds ?? context.defaultLifetimeSeconds,
-      context.maxLifetimeSeconds,
+      profile === "oauth" ? context.maxLifetimeSeconds : context.agentwritMaxLifetimeSeconds,
     );
-    const issuedAt = Math.floor(clock.nowMs() / 1000);
+    const fixed: Partial<AgentwritOptions> = profile === "agentwrit" ? options : {};
+    const issuedAt = fixed.issuedAt ?? Math.floor(clock.nowMs() / 1000);
     // Whole seconds, rounded down: a token never outlives its grant by a fraction.
     const expiresAt = Math.min(issuedAt + lifetime, Math.floor(grant.expiresAt / 1000));
     if (!(expiresAt > issuedAt)) {
       throw new DeputizeError("grant_revoked", "the grant is about to end; renew it or get a new one");
     }
-    const jti = randomHex(16);
+    const jti = fixed.jti ?? randomHex(16);
     const common = { grant, audiences, jti, issuedAt, expiresAt };
     const [typ, claims] =
       profile === "oauth"
@@ -98,7 +108,6 @@ export function createIssue(context: {
             agentwritClaims(
               { ...common, issuer: context.agentwritIssuer },
               options as AgentwritOptions,
-              context.agentwritTrustDomain ?? "agentwrit.local",
             ),
           ] as const);
     const token = signCompactJws({ alg: "EdDSA", typ, kid: signer.kid }, claims, signer.privateKey);

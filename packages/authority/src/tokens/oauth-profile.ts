@@ -23,6 +23,7 @@ export function oauthClaims(input: ProfileInput, options: IssueOptions): Record<
   const act = actClaim(grant.actors);
   // Only the person's own session token says which session it is (SR-05).
   const session = grant.kind === "session" && grant.actors.length === 0 ? options.session : undefined;
+  const agent = grant.kind === "api_key" ? options.agent : undefined;
   return {
     iss: input.issuer,
     sub: grant.subject,
@@ -43,6 +44,11 @@ export function oauthClaims(input: ProfileInput, options: IssueOptions): Record<
     ...(grant.task !== null && { task_id: grant.task }),
     ...(grant.orchestration !== null && { orch_id: grant.orchestration }),
     ...(options.cnf && { cnf: options.cnf }),
+    ...(agent && {
+      agent_id: grant.subject,
+      key_id: agent.keyId,
+      ...(agent.owner !== undefined && { owner: agent.owner }),
+    }),
     ...(session && { sid: session.id, auth_time: session.authenticatedAt }),
   };
 }

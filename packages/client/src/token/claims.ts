@@ -44,6 +44,8 @@ const Claims = z.object({
   task_id: z.string().max(200).optional(),
   orch_id: z.string().max(200).optional(),
   sid: z.string().max(200).optional(),
+  key_id: Id.optional(),
+  owner: Id.optional(),
   auth_time: Seconds.optional(),
 });
 
@@ -107,6 +109,8 @@ export function readAccessTokenClaims(payload: unknown): VerifiedToken {
       audience,
       issuedAt: claims.iat,
       expiresAt: claims.exp,
+      ...(claims.key_id !== undefined && { apiKey: claims.key_id }),
+      ...(claims.owner !== undefined && { owner: claims.owner as PrincipalId }),
     },
     // A delegated token never stands for the person at the page (SR-05).
     ...(claims.sid !== undefined &&
