@@ -2,7 +2,7 @@
  * client: what resource servers, tool servers and workers install. Verifies tokens offline, follows
  * revocation, guards HTTP, and gets tokens.
  */
-export { DeputizeError, scopeCovers, scopeIsSubset } from "@deputize/core";
+export { DeputizeError, isDeputizeError, scopeCovers, scopeIsSubset } from "@deputize/core";
 export { type FeedOptions, type RevocationFeed, createRevocationFeed } from "./feed/feed.ts";
 export {
   type FeedDocument,
@@ -23,7 +23,7 @@ export {
   readForm,
   readJson,
 } from "./http/read-body.ts";
-export { type RequestContextOptions, requestContext } from "./http/request-context.ts";
+export { type RequestContextOptions, assertOneCredential, requestContext } from "./http/request-context.ts";
 export { type Access, type RouteDoc, documentedPath } from "./http/route-doc.ts";
 export type { AgentClaims, DelegationRecord } from "./sdk/agent-claims.ts";
 export { type Agent, type AutoRenew } from "./sdk/agent.ts";
@@ -40,6 +40,7 @@ export {
   type IssuedToken,
   type TokenProvider,
 } from "./sdk/deputize-client.ts";
+export { fromEnvironment } from "./sdk/environment.ts";
 export {
   AuthenticationError,
   AuthorizationError,
@@ -65,17 +66,10 @@ export {
   ACCESS_TOKEN_TYPE,
   type AccessTokenClaims,
   type VerifiedToken,
-  assertVerified,
   readAccessTokenClaims,
 } from "./token/claims.ts";
-export {
-  type CompactJws,
-  type JwsHeader,
-  MAX_TOKEN_LENGTH,
-  jwsSignatureHolds,
-  parseCompactJws,
-  signCompactJws,
-} from "./token/compact-jws.ts";
+export { type CompactJws, type JwsHeader, MAX_TOKEN_LENGTH, parseCompactJws } from "./token/compact-jws.ts";
+export type { ChainOptions, KeysByKid } from "./token/delegation-chain.ts";
 export {
   type DelegationLink,
   type DelegationStatement,
@@ -84,7 +78,17 @@ export {
   delegationStatement,
   registrationTranscript,
 } from "./token/delegation-record.ts";
-export { createDpopProof, jwkThumbprint } from "./token/dpop.ts";
+export { type ProofExpectation, createDpopProof, jwkThumbprint, verifyDpopProof } from "./token/dpop.ts";
 export type { ProofJwk, ProofKey } from "./token/proof-key.ts";
 export { type PublicJwk, ed25519Thumbprint, importJwkSet } from "./token/jwk.ts";
-export { type TokenVerifier, type VerifierOptions, createVerifier } from "./verifier.ts";
+export { type Seen, createReplayMemory } from "./token/replay-memory.ts";
+export { jwsSignatureHolds, signCompactJws } from "./token/sign-jws.ts";
+export { assertVerified } from "./token/verified-caller.ts";
+export type {
+  PresentedProof,
+  TokenProfile,
+  TokenVerifier,
+  VerifierOptions,
+  VerifyOptions,
+} from "./verifier-core.ts";
+export { createVerifier, verifyDelegationChain } from "./verifier.ts";

@@ -10,8 +10,9 @@ import {
   fakeAuthority,
   testKey,
 } from "./testing/fake-authority.ts";
-import { assertVerified } from "./token/claims.ts";
-import { type TokenVerifier, createVerifier } from "./verifier.ts";
+import { assertVerified } from "./token/verified-caller.ts";
+import type { TokenVerifier } from "./verifier-core.ts";
+import { createVerifier } from "./verifier.ts";
 
 const START = Date.UTC(2026, 10, 22);
 let clock: ManualClock;

@@ -85,6 +85,8 @@ export interface TelemetrySink {
   observe?(name: DurationName, seconds: number, labels: Readonly<Record<string, string>>): void;
   /** Runs `work` inside a span that ends with it. What `work` throws passes through. */
   span?<T>(name: string, attributes: SpanAttributes, work: () => T): T;
+  /** Adds facts to the present span. */
+  annotate?(attributes: SpanAttributes): void;
   /** W3C trace context of the present span, for requests that go out. */
   traceparent?(): string | undefined;
 }
@@ -125,6 +127,10 @@ export const telemetry = {
   span<T>(name: string, attributes: SpanAttributes, work: () => T): T {
     const tracer = sinks.find((sink) => sink.span);
     return tracer?.span ? tracer.span(name, attributes, work) : work();
+  },
+  /** Adds facts to the present span, when somebody traces. Never throws. */
+  annotate(attributes: SpanAttributes): void {
+    for (const sink of sinks) quietly(() => sink.annotate?.(attributes));
   },
   /** The `traceparent` header of a request that leaves now; undefined when nobody traces. */
   traceparent(): string | undefined {

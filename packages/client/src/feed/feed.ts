@@ -7,8 +7,7 @@
  * (SR-11). One question is in flight at a time, whatever the load.
  * Does not: decide what happens when the feed is stale (verifier.ts asks about the one token, or refuses).
  */
-import type { Clock } from "@deputize/core";
-import { nowSeconds } from "@deputize/core";
+import { type Clock, nowSeconds } from "@deputize/core/portable";
 import { FeedDocument, type RevocationState, createRevocationState } from "./revocations.ts";
 
 export interface FeedOptions {
@@ -29,6 +28,8 @@ export interface RevocationFeed {
   readonly state: RevocationState;
   /** Milliseconds since the state was known to be complete; Infinity before the first answer. */
   ageMs(): number;
+  /** True when the state may be used now; wakes a question in the background where it will soon be too old. */
+  isFresh(): boolean;
   /** True when the state may be used now, asking the authority first where needed. */
   ensureFresh(): Promise<boolean>;
   /** Asks now, whatever the age. True when the answer was applied. */
@@ -92,19 +93,24 @@ export function createRevocationFeed(options: FeedOptions): RevocationFeed {
 
   const ageMs = (): number => clock.monotonicMs() - freshAt;
 
+  const failing = (): boolean => clock.monotonicMs() - failedAt < RETRY_AFTER_MS;
+
+  function isFresh(): boolean {
+    const age = ageMs();
+    if (age <= options.refreshAfterMs) return true;
+    if (age > options.maxAgeMs) return false;
+    if (!failing()) void refresh();
+    return true;
+  }
+
   return {
     state,
     ageMs,
     refresh,
+    isFresh,
     async ensureFresh() {
-      const age = ageMs();
-      if (age <= options.refreshAfterMs) return true;
-      const failing = clock.monotonicMs() - failedAt < RETRY_AFTER_MS;
-      if (age <= options.maxAgeMs) {
-        if (!failing) void refresh();
-        return true;
-      }
-      if (!failing) await refresh();
+      if (isFresh()) return true;
+      if (!failing()) await refresh();
       return ageMs() <= options.maxAgeMs;
     },
     close: () => aborted.abort(),

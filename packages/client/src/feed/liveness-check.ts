@@ -4,11 +4,14 @@
  * Guarantees: the same token is asked about once at a time, and only so many at once, so that a feed outage
  * does not become a flood (SR-11). No answer is never a yes: it throws `unavailable`.
  */
+import { DeputizeError } from "@deputize/core/portable";
 import { z } from "zod";
-import { DeputizeError } from "@deputize/core";
-import { tokenDigest } from "../token/token-cache.ts";
 
-const Answer = z.object({ active: z.boolean() });
+/** `/authority/check` says `active`, the broker protocol's `/v1/token/validate` says `valid`. */
+const Answer = z.union([
+  z.object({ active: z.boolean() }).transform(({ active }) => active),
+  z.object({ valid: z.boolean() }).transform(({ valid }) => valid),
+]);
 
 export interface LivenessCheck {
   /** True when the authority says the token stands. Throws `unavailable`. */
@@ -41,7 +44,7 @@ export function createLivenessCheck(options: {
         signal: AbortSignal.timeout(options.timeoutMs),
       });
       if (!response.ok) throw new Error(`the check answered ${response.status}`);
-      return Answer.parse(await response.json()).active;
+      return Answer.parse(await response.json());
     } catch (cause) {
       throw unavailable(cause);
     }
@@ -49,12 +52,11 @@ export function createLivenessCheck(options: {
 
   return {
     async check(token) {
-      const digest = tokenDigest(token);
-      const known = inFlight.get(digest);
+      const known = inFlight.get(token);
       if (known) return known;
       if (inFlight.size >= MAX_IN_FLIGHT) throw unavailable();
-      const asked = ask(token).finally(() => inFlight.delete(digest));
-      inFlight.set(digest, asked);
+      const asked = ask(token).finally(() => inFlight.delete(token));
+      inFlight.set(token, asked);
       return asked;
     },
   };

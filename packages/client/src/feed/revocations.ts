@@ -62,6 +62,8 @@ export interface RevocationState {
   apply(document: FeedDocument, nowSeconds: number): "applied" | "gap" | "new_epoch";
   /** True when the feed says that this token is dead. */
   concerns(token: RevocationSubject): boolean;
+  /** Grows whenever a token that stood could have fallen. */
+  readonly version: number;
   /** Entries held, for tests and metrics. */
   readonly size: number;
 }
@@ -72,6 +74,7 @@ const SKEW_SECONDS = 60;
 export function createRevocationState(): RevocationState {
   let epoch: string | undefined;
   let position = 0;
+  let version = 0;
   const ended = new Map<string, number>();
   const epochs = new Map<string, Numbered>();
 
@@ -99,6 +102,9 @@ export function createRevocationState(): RevocationState {
     get position() {
       return position;
     },
+    get version() {
+      return version;
+    },
     get size() {
       return ended.size + epochs.size;
     },
@@ -112,6 +118,7 @@ export function createRevocationState(): RevocationState {
       }
       for (const entry of document.entries) add(entry);
       if (document.entries.length > 0 || document.from === null) sweep(nowSeconds);
+      if (document.entries.length > 0) version += 1;
       epoch = document.epoch;
       position = document.position;
       return isNewEpoch ? "new_epoch" : "applied";

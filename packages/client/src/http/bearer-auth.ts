@@ -6,7 +6,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { type Caller, DeputizeError, requireCaller, scopeIsSubset, withCaller } from "@deputize/core";
-import type { TokenVerifier } from "../verifier.ts";
+import type { TokenVerifier } from "../verifier-core.ts";
 
 export interface BearerAuthOptions {
   readonly verifier: TokenVerifier;

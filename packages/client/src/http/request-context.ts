@@ -5,7 +5,7 @@
  * a session cookie and an `Authorization` header, or with two of the latter, is refused, so that nobody can
  * tell whose request it is twice (SR-26). A client's own request id is kept apart and bounded.
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { DeputizeError, newId, withContext } from "@deputize/core";
 
 export interface RequestContextOptions {
@@ -18,6 +18,24 @@ export interface RequestContextOptions {
 const CLIENT_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+/**
+ * Refuses a request with two credentials, so that nobody can tell whose it is twice [SR-26]. `credentialCookies` are names
+ * of cookies that are credentials. Throws `invalid_request`.
+ */
+export function assertOneCredential(
+  c: Context,
+  credentialCookies: readonly string[] = ["deputize_session"],
+): void {
+  const cookies = cookieNames(c.req.header("cookie")).filter((name) => credentialCookies.includes(name));
+  const authorization = c.req.header("authorization");
+  // A fetch-style server joins repeated headers with a comma, which no bearer token holds.
+  const headers = authorization === undefined ? 0 : authorization.split(",").length;
+  const keys = c.req.header("x-api-key") === undefined ? 0 : 1;
+  if (Math.min(cookies.length, 2) + headers + keys > 1) {
+    throw new DeputizeError("invalid_request", "send one credential: a cookie or an `Authorization` header");
+  }
+}
+
 function cookieNames(header: string | undefined): string[] {
   return header === undefined ? [] : header.split(";").map((pair) => pair.split("=", 1)[0]?.trim() ?? "");
 }
@@ -26,7 +44,6 @@ function cookieNames(header: string | undefined): string[] {
 export function requestContext(options: RequestContextOptions): MiddlewareHandler {
   const hosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
   if (hosts.size === 0) throw new DeputizeError("config_invalid", "name at least one allowed host");
-  const credentialCookies = options.credentialCookies ?? ["deputize_session"];
   return async function requestContext(c, next) {
     const requestId = newId();
     c.set("requestId", requestId);
@@ -35,17 +52,7 @@ export function requestContext(options: RequestContextOptions): MiddlewareHandle
     const host = (c.req.header("host") ?? new URL(c.req.url).host).toLowerCase();
     if (!hosts.has(host)) throw new DeputizeError("forbidden", "this host is not served here");
 
-    const cookies = cookieNames(c.req.header("cookie")).filter((name) => credentialCookies.includes(name));
-    const authorization = c.req.header("authorization");
-    // A fetch-style server joins repeated headers with a comma, which no bearer token holds.
-    const headers = authorization === undefined ? 0 : authorization.split(",").length;
-    const keys = c.req.header("x-api-key") === undefined ? 0 : 1;
-    if (Math.min(cookies.length, 2) + headers + keys > 1) {
-      throw new DeputizeError(
-        "invalid_request",
-        "send one credential: a cookie or an `Authorization` header",
-      );
-    }
+    assertOneCredential(c, options.credentialCookies);
     const clientRequestId = c.req.header("x-request-id");
     const traceparent = c.req.header("traceparent");
     await withContext(

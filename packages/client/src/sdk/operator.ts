@@ -223,7 +223,7 @@ export class OperatorClient implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<{ readonly clientSecret: string }> {
     const body = { overlap_seconds: overlapSeconds };
-    const path = `${this.#appPath(appId)}/rotate-secret`;
+    const path = `${this.#appPath(appId)}/secret`;
     return {
       clientSecret: read(Secret, await this.request("POST", path, body, options)).client_secret,
     };

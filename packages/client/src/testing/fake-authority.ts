@@ -5,7 +5,7 @@
 import { type KeyObject, generateKeyPairSync, randomBytes } from "node:crypto";
 import { type ManualClock, type PrincipalId, stableId } from "@deputize/core";
 import type { FeedDocument, RevocationEntry } from "../feed/revocations.ts";
-import { signCompactJws } from "../token/compact-jws.ts";
+import { signCompactJws } from "../token/sign-jws.ts";
 import { type PublicJwk, ed25519Thumbprint } from "../token/jwk.ts";
 
 export const ISSUER = "https://authority.example";

@@ -2,12 +2,14 @@
  * The claims of an `oauth` token: RFC 9068 access-token claims, RFC 8693 `act`, and ours. Parsed once, into a
  * frozen `Caller` that nobody else can make.
  *
- * Guarantees: `iss aud exp iat jti sub client_id` are there; a `cnf` is refused, because this verifier cannot
- * check possession of a key yet and accepting the token would be a downgrade (SR-25); every principal on the
+ * Guarantees: `iss aud exp iat jti sub client_id` are there; a key-bound token is refused unless whoever reads it says that
+ * they will check possession, for accepting it without would be a downgrade (SR-25); every principal on the
  * path has an epoch (SR-12). Does not: look at time, audience or revocation.
  */
+import { type Caller, DeputizeError, type GrantId, type PrincipalId } from "@deputize/core/portable";
 import { z } from "zod";
-import { type Caller, DeputizeError, type GrantId, type PrincipalId, freezeCaller } from "@deputize/core";
+import { Confirmation } from "./confirmation.ts";
+import { registerVerified } from "./verified-caller.ts";
 
 /** `typ` of the `oauth` profile (RFC 9068 §2.1). Another profile's token never passes for one (SR-09). */
 export const ACCESS_TOKEN_TYPE = "at+jwt";
@@ -23,9 +25,9 @@ interface Act {
 }
 const Act: z.ZodType<Act> = z.lazy(() => z.strictObject({ sub: Id, act: Act.optional() }));
 
-// Unknown claims are passed over (RFC 7519 §4); `cnf` is known, and refused.
+// Unknown claims are passed over (RFC 7519 §4).
 const Claims = z.object({
-  cnf: z.undefined().optional(),
+  cnf: Confirmation.optional(),
   iss: z.string().min(1),
   sub: Id,
   aud: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(32)]),
@@ -58,16 +60,6 @@ export interface VerifiedToken {
   readonly caller: Caller;
 }
 
-// A brand stops mistakes; a private registry stops look-alikes.
-const verified = new WeakSet<Caller>();
-
-/** Throws `unauthenticated` unless the caller came out of a verifier in this process. */
-export function assertVerified(caller: Caller): void {
-  if (!verified.has(caller)) {
-    throw new DeputizeError("unauthenticated", "the caller did not come from a verified token");
-  }
-}
-
 function actorsOf(act: Act | undefined): PrincipalId[] {
   const actors: PrincipalId[] = [];
   for (let link = act; link; link = link.act) actors.push(link.sub as PrincipalId);
@@ -75,12 +67,16 @@ function actorsOf(act: Act | undefined): PrincipalId[] {
 }
 
 /**
- * Reads the payload of a token whose signature holds. Throws `invalid_token`.
+ * Reads the payload of a token whose signature holds. `checksPossession` promises that the reader checks a proof against
+ * `claims.cnf` before it believes the caller. Throws `invalid_token`.
  */
-export function readAccessTokenClaims(payload: unknown): VerifiedToken {
+export function readAccessTokenClaims(
+  payload: unknown,
+  options: { readonly checksPossession?: boolean } = {},
+): VerifiedToken {
   const parsed = Claims.safeParse(payload);
-  if (!parsed.success) {
-    const bound = typeof payload === "object" && payload !== null && "cnf" in payload;
+  const bound = typeof payload === "object" && payload !== null && "cnf" in payload;
+  if (!parsed.success || (bound && options.checksPossession !== true)) {
     throw new DeputizeError(
       "invalid_token",
       bound ? "the token is bound to a key that cannot be checked here" : "the token lacks required claims",
@@ -92,7 +88,7 @@ export function readAccessTokenClaims(payload: unknown): VerifiedToken {
   if ([claims.sub, ...actors].some((id) => claims.epochs[id] === undefined)) {
     throw new DeputizeError("invalid_token", "the token lacks an epoch of its path");
   }
-  const caller: Caller = {
+  const caller = registerVerified({
     tenant: claims.tenant,
     subject: claims.sub as PrincipalId,
     subjectKind: claims.sub_kind,
@@ -117,8 +113,6 @@ export function readAccessTokenClaims(payload: unknown): VerifiedToken {
       claims.auth_time !== undefined &&
       actors.length === 0 &&
       claims.sub_kind === "user" && { session: { id: claims.sid, authenticatedAt: claims.auth_time } }),
-  };
-  freezeCaller(caller);
-  verified.add(caller);
+  });
   return Object.freeze({ claims, audience, caller });
 }

@@ -5,11 +5,12 @@
  * (SR-21); an unknown `kid` asks for the set again at most once per cooldown, so that strangers cannot make
  * us hammer the authority. Fails closed: no set, no verification.
  */
-import type { KeyObject } from "node:crypto";
-import { type Clock, DeputizeError } from "@deputize/core";
-import { importJwkSet } from "./jwk.ts";
+import { type Clock, DeputizeError } from "@deputize/core/portable";
+import type { CryptoBackend } from "./crypto-backend.ts";
+import { importKeys } from "./jwk-set.ts";
 
-export interface KeySetOptions {
+export interface KeySetOptions<Key> {
+  readonly backend: CryptoBackend<Key>;
   readonly url: string;
   readonly fetch: typeof fetch;
   readonly clock: Clock;
@@ -18,16 +19,16 @@ export interface KeySetOptions {
   readonly timeoutMs: number;
 }
 
-export interface KeySet {
+export interface KeySet<Key> {
   /** The key, or undefined when the authority publishes none by that name. Throws `unavailable`. */
-  get(kid: string): Promise<KeyObject | undefined>;
+  get(kid: string): Promise<Key | undefined>;
   /** Forgets everything; the next `get` asks again. */
   reset(): void;
 }
 
-export function createKeySet(options: KeySetOptions): KeySet {
+export function createKeySet<Key>(options: KeySetOptions<Key>): KeySet<Key> {
   const { clock } = options;
-  let keys = new Map<string, KeyObject>();
+  let keys = new Map<string, Key>();
   let fetchedAt = Number.NEGATIVE_INFINITY;
   let askedAt = Number.NEGATIVE_INFINITY;
   let asking: Promise<void> | undefined;
@@ -43,7 +44,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
         signal: AbortSignal.timeout(options.timeoutMs),
       });
       if (!response.ok) throw new Error(`the key set answered ${response.status}`);
-      const loaded = importJwkSet(await response.json());
+      const loaded = await importKeys(await response.json(), options.backend);
       // A reset in the meantime means that this answer may be of the time before.
       if (mine !== generation) return;
       keys = loaded;

@@ -1,42 +1,50 @@
 /**
- * Tokens that verified, by the SHA-256 of the whole token, signature included: a cache keyed by an unverified
- * `jti` would accept a forgery. Least recently used ones go first. Expiry and revocation are not its matter;
- * the verifier checks them on every hit.
+ * Tokens that verified, by their whole text, signature included: a cache keyed by an unverified `jti` would accept a
+ * forgery. Expiry and revocation are not its matter; the verifier checks them on every hit.
+ *
+ * Two halves: what was used since the last turn, and what was used before. A full young half becomes the old one, so that
+ * a hit is one look-up and no rearranging, and what nobody used for a whole turn goes.
  */
-import { hash } from "node:crypto";
-import type { VerifiedToken } from "./claims.ts";
-
-export interface TokenCache {
-  get(digest: string): VerifiedToken | undefined;
-  set(digest: string, token: VerifiedToken): void;
-  delete(digest: string): void;
+export interface TokenCache<Token> {
+  get(text: string): Token | undefined;
+  set(text: string, token: Token): void;
+  delete(text: string): void;
   clear(): void;
 }
 
-export function tokenDigest(token: string): string {
-  return hash("sha256", token, "base64");
-}
+/** Keeps at most `capacity` tokens. */
+export function createTokenCache<Token>(capacity: number): TokenCache<Token> {
+  const half = Math.max(1, Math.floor(capacity / 2));
+  let young = new Map<string, Token>();
+  let old = new Map<string, Token>();
 
-export function createTokenCache(capacity: number): TokenCache {
-  const entries = new Map<string, VerifiedToken>();
+  function set(text: string, token: Token): void {
+    if (young.size >= half && !young.has(text)) {
+      old = young;
+      young = new Map();
+    }
+    young.set(text, token);
+  }
+
   return {
-    get(digest) {
-      const found = entries.get(digest);
-      if (found) {
-        // A Map iterates in order of insertion: putting it back makes it the youngest.
-        entries.delete(digest);
-        entries.set(digest, found);
+    set,
+    get(text) {
+      const found = young.get(text);
+      if (found !== undefined) return found;
+      const older = old.get(text);
+      if (older !== undefined) {
+        old.delete(text);
+        set(text, older);
       }
-      return found;
+      return older;
     },
-    set(digest, token) {
-      entries.set(digest, token);
-      if (entries.size > capacity) {
-        const oldest = entries.keys().next();
-        if (!oldest.done) entries.delete(oldest.value);
-      }
+    delete(text) {
+      young.delete(text);
+      old.delete(text);
     },
-    delete: (digest) => void entries.delete(digest),
-    clear: () => entries.clear(),
+    clear() {
+      young = new Map();
+      old = new Map();
+    },
   };
 }
