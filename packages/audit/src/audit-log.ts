@@ -3,7 +3,7 @@
  */
 import type { Clock, GrantId, PrincipalId } from "@deputize/core";
 import type { MigrationSet, Queryable, Store } from "@deputize/store";
-import type { AuditEvent } from "./event.ts";
+import type { AuditEvent, Outcome } from "./event.ts";
 import type { Receipt } from "./receipt-shape.ts";
 
 /** Schema `audit`: apply after the store's own. */
@@ -71,19 +71,35 @@ export interface LoggedEntry {
   readonly event?: Partial<AuditEvent>;
 }
 
-export interface ListOptions {
-  readonly tenant?: string;
+export interface AuditQuery {
+  readonly tenant: string;
+  /** The event's `agent`; for events without one, the id of the principal that acted. */
+  readonly agentId?: string;
+  readonly taskId?: string;
+  readonly app?: PrincipalId;
   readonly subject?: PrincipalId;
   readonly action?: string;
-  readonly outcome?: string;
+  /** One, or any of several. */
+  readonly outcome?: Outcome | readonly Outcome[];
   /** RFC 3339, inclusive and exclusive. */
   readonly since?: string;
   readonly until?: string;
-  /** Only entries before (newest first) or after (oldest first) this sequence number. */
+  /** How many entries to skip; 0 unless told. Not with `cursor`. */
+  readonly offset?: number;
+  /** `next` of the page before: only entries before (newest first) or after (oldest first) this sequence number. */
   readonly cursor?: number;
   readonly order?: "newest" | "oldest";
   /** 100 unless told, 1,000 at most. */
   readonly limit?: number;
+}
+
+/** Without a tenant it reads the log of all of them, and by an action or outcome the whole of it: for tools, not for routes. */
+export type ListOptions = Partial<AuditQuery>;
+
+/** A rendering of the log that is kept: an entry never changes, only its openings can go. */
+export interface AuditView {
+  /** As `AuditLog.query`. */
+  query(query: AuditQuery): Promise<{ rendered: string[]; total: number; next?: number }>;
 }
 
 export interface AuditLog {
@@ -96,6 +112,9 @@ export interface AuditLog {
    * Returns the entry id.
    */
   record(tx: Queryable, event: AuditEvent): Promise<string>;
+  /** Says that entries made by `prepareEntry` are about to be submitted, so that they are in the log soon. Throws when the log
+   * is damaged, and then nothing may be submitted. */
+  announce(): void;
   /** Records in a transaction of its own: refusals and reads. Events of one moment share a commit. */
   append(event: AuditEvent): Promise<string>;
   /** The receipt of an entry, pending until it is in a signed tree; undefined when there is none. */
@@ -104,6 +123,15 @@ export interface AuditLog {
   checkpoint(): Promise<SignedCheckpoint | undefined>;
   /** Proof that the tree of `newSize` extends that of `oldSize`, as hex. Throws `invalid_request`. */
   consistency(oldSize: number, newSize: number): Promise<string[]>;
+  /**
+   * One page, newest first unless told, and how many entries match in all (`cursor` aside). It shows everything that was committed
+   * before the call. `next` is there when the page is full. Throws `invalid_request`, and `timeout` when the log does not
+   * settle in 15 s.
+   */
+  query(query: AuditQuery): Promise<{ entries: LoggedEntry[]; total: number; next?: number }>;
+  /** The same for a route that is asked often: `render` is called once for an entry; 8,000,000 characters are kept at most. */
+  view(render: (entry: LoggedEntry) => string): AuditView;
+  /** The entries of one page, without what is committed and not in the tree yet. Throws `invalid_request`. */
   list(options?: ListOptions): Promise<LoggedEntry[]>;
   /** How many entries are signed, and how many wait. */
   counts(): Promise<{ entries: number; pending: number }>;
@@ -114,5 +142,10 @@ export interface AuditLog {
   start(): Promise<void>;
   /** Waits until all entries submitted before the call are signed. Throws `timeout` after 15 s. */
   flush(): Promise<void>;
+  /**
+   * Waits until all that was committed before the call, by any process, has its place in the log; signed or not. Costs one
+   * read when nothing waits; calls of one moment share the work. Throws `timeout` after 15 s.
+   */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }

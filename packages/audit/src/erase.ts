@@ -28,6 +28,9 @@ export function eraseOpenings(store: Store, principal: PrincipalId): Promise<num
        FROM json_to_recordset($1::json) AS x (seq bigint, body text) WHERE o.seq = x.seq`,
       [JSON.stringify(kept)],
     );
-    return (own.rowCount ?? 0) + kept.length;
+    const touched = (own.rowCount ?? 0) + kept.length;
+    // Last, for it locks the row that every append swaps. Whoever keeps rendered entries sees it at the next query.
+    if (touched > 0) await tx.query("UPDATE audit.head SET erasures = erasures + 1");
+    return touched;
   });
 }

@@ -29,12 +29,18 @@ export interface AuditEvent {
   readonly subject?: PrincipalId;
   /** Who acted, the current actor first. */
   readonly actors?: readonly PrincipalId[];
+  /** What the actor is called outside, such as a worker's SPIFFE id; 512 characters at most. Erased with its entry. */
+  readonly agent?: string;
+  /** Whose worker it was. */
+  readonly app?: PrincipalId;
   /** Persons whom the entry speaks of besides the subject, so that erasing them finds it. */
   readonly about?: readonly PrincipalId[];
   readonly grant?: GrantId;
   /** Grant ids from the root to the one in use. */
   readonly grants?: readonly GrantId[];
+  /** 512 characters at most; so is `orchestration`. */
   readonly task?: string;
+  readonly orchestration?: string;
   readonly resource?: string;
   /** Already redacted. */
   readonly args?: unknown;
@@ -48,11 +54,15 @@ export interface AuditEvent {
 export const EVENT_LIMITS = {
   /** An entry is read whole by whoever verifies the log; a caller cannot make that costly. The migration checks it too. */
   bytes: 65_536,
+  /** Of `agent`, `task` and `orchestration`. */
+  nameCharacters: 512,
 } as const;
 
 const principalId = z.custom<PrincipalId>(isUuid, "is a lower-case UUID");
 const grantId = z.custom<GrantId>(isUuid, "is a lower-case UUID");
 const text = z.string().max(2_000);
+/** What an index holds and a query can ask for. */
+const name = z.string().max(EVENT_LIMITS.nameCharacters);
 
 const EVENT = z.strictObject({
   action: z.string().regex(/^[A-Za-z0-9_.:/-]{1,120}$/),
@@ -64,10 +74,13 @@ const EVENT = z.strictObject({
   tenant: z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
   subject: principalId.optional(),
   actors: z.array(principalId).max(16).optional(),
+  agent: name.optional(),
+  app: principalId.optional(),
   about: z.array(principalId).max(64).optional(),
   grant: grantId.optional(),
   grants: z.array(grantId).max(16).optional(),
-  task: text.optional(),
+  task: name.optional(),
+  orchestration: name.optional(),
   resource: text.optional(),
   args: z.unknown().optional(),
   approval: text.optional(),

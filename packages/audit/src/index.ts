@@ -6,6 +6,8 @@
 export {
   type AuditLog,
   type AuditLogOptions,
+  type AuditQuery,
+  type AuditView,
   type ListOptions,
   type LoggedEntry,
   type ReceiptNames,
@@ -30,6 +32,7 @@ export {
   verifyDump,
   verifyLog,
 } from "./log-source.ts";
+export { type PreparedEntry, prepareEntry } from "./prepare-entry.ts";
 export { auditReader } from "./reader.ts";
 export { type ProveOptions, proveEntry } from "./receipt.ts";
 export {

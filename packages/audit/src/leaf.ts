@@ -27,6 +27,7 @@ export interface Submission {
 export interface NewEntry {
   readonly leaf: string;
   readonly openings: Openings;
+  readonly tenant: string;
   readonly subject: string | undefined;
   readonly about: readonly string[];
 }
@@ -67,18 +68,18 @@ export function makeEntry(submission: Submission, place: Place): NewEntry {
     ...(event.reason !== undefined && { reason: event.reason }),
     commitments,
   });
-  return { leaf, openings, subject: event.subject, about: event.about ?? [] };
+  return { leaf, openings, tenant: event.tenant, subject: event.subject, about: event.about ?? [] };
 }
 
 type PrivateParts = Partial<Record<OpeningField, Record<string, unknown>>>;
 
 /** Who, why, what and detail of an event: everything but its codes. */
 export function privateParts(event: AuditEvent): PrivateParts {
-  const { subject, actors, about, grant, grants, task, approval, case: openCase, requestId } = event;
-  const { resource, args, durationMs, detail } = event;
+  const { subject, actors, agent, app, about, grant, grants, task, orchestration } = event;
+  const { approval, case: openCase, requestId, resource, args, durationMs, detail } = event;
   return {
-    ...part("who", { subject, actors: actors?.length ? actors : undefined }),
-    ...part("why", { grant, grants, task, approval, case: openCase, request: requestId }),
+    ...part("who", { subject, actors: actors?.length ? actors : undefined, agent }),
+    ...part("why", { grant, grants, app, task, orchestration, approval, case: openCase, request: requestId }),
     ...part("what", { resource, args, ms: durationMs, about: about?.length ? about : undefined }),
     ...part("detail", detail ?? {}),
   };

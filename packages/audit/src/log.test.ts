@@ -172,7 +172,13 @@ describe("a caller's transaction", () => {
     expect((await world.log.counts()).pending).toBe(before.pending);
   });
 
-  it.each(["outbox", "entries", "openings", "checkpoints", "head"])(
+  const SETTING: Record<string, string> = {
+    openings: "body = ''",
+    head: "size = 0",
+    totals: "entries = 0",
+    tallies: "entries = 0",
+  };
+  it.each(["outbox", "entries", "openings", "checkpoints", "head", "totals", "tallies"])(
     "cannot touch audit.%s [SR-03]",
     async (table) => {
       for (const role of ["app", "authority", "sql"] as const) {
@@ -180,7 +186,7 @@ describe("a caller's transaction", () => {
           `SELECT * FROM audit.${table}`,
           `DELETE FROM audit.${table}`,
           `INSERT INTO audit.${table} DEFAULT VALUES`,
-          `UPDATE audit.${table} SET ${table === "openings" ? "body = ''" : table === "head" ? "size = 0" : "at = now()"}`,
+          `UPDATE audit.${table} SET ${SETTING[table] ?? "at = now()"}`,
           `TRUNCATE audit.${table}`,
         ]) {
           await expect(
@@ -203,6 +209,9 @@ describe("a caller's transaction", () => {
       "DELETE FROM audit.checkpoints",
       "UPDATE audit.openings SET seq = 0",
       "DELETE FROM audit.head",
+      "UPDATE audit.totals SET entries = 0",
+      "INSERT INTO audit.tallies SELECT * FROM audit.tallies",
+      "SELECT audit.tally()",
     ]) {
       const work = world.store.transaction("sequencer", (tx) => tx.query(sql));
       await expect(work, sql).rejects.toMatchObject({ code: "42501" });

@@ -11,7 +11,7 @@ import { createAppender, unavailable } from "./appender.ts";
 import type { AuditLog, AuditLogOptions } from "./audit-log.ts";
 import { eraseOpenings } from "./erase.ts";
 import { encodeEvent } from "./event.ts";
-import { listEntries } from "./list.ts";
+import { createView, queryEntries } from "./query.ts";
 import { proveConsistency, proveEntry } from "./receipt.ts";
 import { auditReader, readCheckpoint } from "./reader.ts";
 import {
@@ -22,6 +22,7 @@ import {
   checkAnchorAtStart,
   createSequencer,
 } from "./sequencer.ts";
+import { sharedRun } from "./shared-run.ts";
 import { noteSigner, witness } from "./signer.ts";
 
 const DEFAULTS = { batchSize: 2_000, pollMs: 200, leaseMs: 3_000 } as const;
@@ -117,8 +118,8 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     if (asleep) wake();
   }
 
-  async function flush(): Promise<void> {
-    await appender.settled();
+  /** Until all submitted before the call has its place in the log, and when asked is signed too. */
+  async function catchUp(signedToo: boolean): Promise<void> {
     const { rows } = await db.query<{ newest: string }>(
       "SELECT coalesce(max(position), 0) AS newest FROM audit.outbox",
     );
@@ -132,16 +133,23 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
         [newest],
       );
       const { waits, size, signed } = state.rows[0] ?? { waits: true, size: "0", signed: "0" };
-      if (!waits && Number(signed) >= Number(size)) return;
+      if (!waits && (!signedToo || Number(signed) >= Number(size))) return;
       if (clock.monotonicMs() > deadline) {
         throw new DeputizeError(
           "timeout",
-          "the audit log did not sign in time; is another process leading and stuck?",
+          "the audit log did not catch up in time; is another process leading and stuck?",
         );
       }
       if ((await step()) === "follower") await sleep(20);
     }
   }
+
+  async function flush(): Promise<void> {
+    await appender.settled();
+    await catchUp(true);
+  }
+
+  const settle = sharedRun(() => catchUp(false));
 
   return {
     publicKey: signer.verifierKey,
@@ -157,6 +165,10 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       expectCommit();
       return id;
     },
+    announce: () => {
+      if (damaged) throw damaged;
+      expectCommit();
+    },
     append: async (event) => {
       if (damaged) throw damaged;
       const id = await appender.append(event);
@@ -167,7 +179,10 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       proveEntry(entryId, { ...receiptOptions, db, publicKey: signer.verifierKey }),
     checkpoint: () => readCheckpoint(db),
     consistency: (oldSize, newSize) => proveConsistency(db, oldSize, newSize),
-    list: (listOptions) => listEntries(db, listOptions),
+    query: (query) => queryEntries({ db, settle }, query),
+    view: (render) => createView({ db, settle }, render),
+    list: async (listOptions = {}) =>
+      (await queryEntries({ db, settle: () => Promise.resolve() }, listOptions)).entries,
     counts: async () => {
       const { rows } = await db.query<{ entries: string; pending: string }>(
         `SELECT (SELECT coalesce(max(size), 0) FROM audit.checkpoints) AS entries,
@@ -184,6 +199,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       loop ??= run();
     },
     flush,
+    settle,
     close: async () => {
       if (stopping) return;
       await appender.settled();

@@ -141,7 +141,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       const hash = leafHash(Buffer.from(entry.leaf));
       const completed = Buffer.concat(leader.tree.append(hash)).toString("hex");
       leader.lastHash = hash;
-      const { subject = null, about, openings } = entry;
+      const { subject = null, about, openings, tenant } = entry;
       return {
         row: {
           seq,
@@ -152,7 +152,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
           prev,
           completed,
         },
-        opening: { seq, subject, about, body: canonical(openings) },
+        opening: { seq, tenant, subject, about, body: canonical(openings) },
       };
     });
     await store.transaction("sequencer", async (tx) => {
@@ -166,9 +166,9 @@ export function createSequencer(options: SequencerOptions): Sequencer {
         [JSON.stringify(entries.map((entry) => entry.row))],
       );
       await tx.query(
-        `INSERT INTO audit.openings (seq, subject, about, body)
-         SELECT seq, subject, ARRAY(SELECT json_array_elements_text(about)::uuid), body
-         FROM json_to_recordset($1::json) AS x (seq bigint, subject uuid, about json, body text)`,
+        `INSERT INTO audit.openings (seq, tenant, subject, about, body)
+         SELECT seq, tenant, subject, ARRAY(SELECT json_array_elements_text(about)::uuid), body
+         FROM json_to_recordset($1::json) AS x (seq bigint, tenant text, subject uuid, about json, body text)`,
         [JSON.stringify(entries.map((entry) => entry.opening))],
       );
       const gone = await tx.query(
