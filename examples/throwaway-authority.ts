@@ -1,0 +1,27 @@
+/** An authority of one's own on a free port of this machine, with an empty database, gone when it is let go of. */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type StartAuthorityOptions,
+  readAuthoritySettings,
+  startAuthority,
+} from "@deputize/server/authority";
+import type { Access } from "./run-example.ts";
+
+/** `store` is for tests: a database that is open already. */
+export async function openThrowawayAuthority(
+  options: Pick<StartAuthorityOptions, "store"> = {},
+): Promise<Required<Pick<Access, "brokerUrl" | "adminSecret">> & AsyncDisposable> {
+  await using undo = new AsyncDisposableStack();
+  const dataDir = mkdtempSync(join(tmpdir(), "deputize-example-"));
+  undo.defer(() => rmSync(dataDir, { recursive: true, force: true }));
+  const adminSecret = randomBytes(32).toString("hex");
+  // Settings of the machine, such as a database for something else, are none of its business.
+  const settings = readAuthoritySettings({ DEPUTIZE_ADMIN_SECRET: adminSecret }, { port: 0, dataDir });
+  const started = await startAuthority({ settings, ...options });
+  undo.defer(() => started.close());
+  const kept = undo.move();
+  return { brokerUrl: started.url, adminSecret, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
