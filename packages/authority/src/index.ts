@@ -25,6 +25,15 @@ export {
   createDelegation,
   createGrantCore,
 } from "./authority.ts";
+export type {
+  AppView,
+  Apps,
+  Broker,
+  BrokerCaller,
+  BrokerToken,
+  LaunchTokens,
+  Workers,
+} from "./broker/broker.ts";
 export {
   CASE_RESOURCES,
   type CaseResource,
@@ -37,8 +46,25 @@ export type { Exchange, ExchangeRequest, PermissionCheck } from "./exchange/exch
 export { isFirstParty, rememberFirstParty } from "./first-party.ts";
 export type { Grant, GrantKind } from "./grants/grant.ts";
 export type { AttenuateRequest, GrantRef, Grants, RootRequest } from "./grants/grants.ts";
+export { Approval as ApprovalAnswer } from "./http/answers.ts";
+export { DecideBody } from "./http/approvals.ts";
+export { BROKER_ROUTES } from "./http/broker/route-table.ts";
+export { renderEvent } from "./http/broker/audit-events.ts";
+export { type BrokerRoutes, type BrokerRoutesOptions, brokerRoutes } from "./http/broker/broker-routes.ts";
+export type { BrokerGuard, CheckProof } from "./http/broker/guard.ts";
+export {
+  BROKER_CODE,
+  BROKER_STATUS,
+  type BrokerCode,
+  type BrokerProblem,
+  brokerProblemResponse,
+  toBrokerProblem,
+  unknownRoute,
+} from "./http/broker/problem.ts";
+export { brokerHeaders, brokerRequest, requestIdOf } from "./http/broker/request.ts";
 export type { AuthenticateClient, AuthenticatedClient } from "./http/client-authentication.ts";
 export type { RefreshHandler } from "./http/oauth-routes.ts";
+export { AUTHORITY_ROUTES } from "./http/route-table.ts";
 export type { KeyView, Keys, SigningKeyStore } from "./keys/keys.ts";
 export { type PrivateJwk, generateSigningKey } from "./keys/private-key.ts";
 export type { People } from "./people/people.ts";

@@ -83,8 +83,8 @@ export interface TelemetrySink {
   count?(name: CounterName, labels: Readonly<Record<string, string>>, by: number): void;
   /** `seconds` is a duration. */
   observe?(name: DurationName, seconds: number, labels: Readonly<Record<string, string>>): void;
-  /** Runs `work` inside a span that ends with it. What `work` throws passes through. */
-  span?<T>(name: string, attributes: SpanAttributes, work: () => T): T;
+  /** Runs `work` inside a span that ends with it. What `work` throws passes through. `from` is the asker's `traceparent`. */
+  span?<T>(name: string, attributes: SpanAttributes, work: () => T, from?: string): T;
   /** Adds facts to the present span. */
   annotate?(attributes: SpanAttributes): void;
   /** W3C trace context of the present span, for requests that go out. */
@@ -123,10 +123,13 @@ export const telemetry = {
     const clean = bounded(DURATIONS[name].labels, labels);
     for (const sink of sinks) quietly(() => sink.observe?.(name, seconds, clean));
   },
-  /** Runs `work` in a span, when somebody traces; answers or throws what `work` does. */
-  span<T>(name: string, attributes: SpanAttributes, work: () => T): T {
+  /**
+   * Runs `work` in a span, when somebody traces; answers or throws what `work` does. `from` is the W3C `traceparent` of
+   * whoever asked from outside; without it the span hangs below the present one.
+   */
+  span<T>(name: string, attributes: SpanAttributes, work: () => T, from?: string): T {
     const tracer = sinks.find((sink) => sink.span);
-    return tracer?.span ? tracer.span(name, attributes, work) : work();
+    return tracer?.span ? tracer.span(name, attributes, work, from) : work();
   },
   /** Adds facts to the present span, when somebody traces. Never throws. */
   annotate(attributes: SpanAttributes): void {

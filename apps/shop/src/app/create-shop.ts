@@ -21,15 +21,17 @@ import { type Caller, type Clock, systemClock } from "@deputize/core";
 import { authorityAuth } from "@deputize/mcp";
 import { agentApp, chatRoutes } from "@deputize/server";
 import type { Secrets } from "@deputize/server/config";
+import { docsRoutes } from "@deputize/server/docs";
 import type { Ephemeral, Store } from "@deputize/store";
 import { type Context, Hono } from "hono";
 import { adminRoutes } from "../http/admin.ts";
 import { decideRoutes } from "../http/approvals.ts";
-import { docsRoutes } from "../http/docs.ts";
+import { docsText } from "../http/docs.ts";
 import { healthRoutes } from "../http/health.ts";
 import { orderRoutes } from "../http/orders.ts";
 import { productRoutes } from "../http/products.ts";
 import { profileRoutes } from "../http/profile.ts";
+import { ROUTES } from "../http/route-table.ts";
 import { checkpointRoutes, receiptRoutes } from "../http/receipts.ts";
 import { securityHeaders, staticFiles } from "../http/static.ts";
 import { artRoutes } from "../art/routes.ts";
@@ -40,7 +42,7 @@ import { hopAuthority } from "./agent-authority.ts";
 import { SKILLS, shopAgents } from "./agents.ts";
 import { approvalGate, withPresentApprovals } from "./approval-gate.ts";
 import { localFetch } from "./local-fetch.ts";
-import type { Logger } from "./logger.ts";
+import type { Logger } from "@deputize/server/telemetry";
 import {
   AGENTS,
   AGENT_SCOPES,
@@ -172,7 +174,17 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     "/",
     healthRoutes({ store, ephemeral, model: { name: model.name, offline: model.offline }, version: VERSION }),
   );
-  app.route("/", docsRoutes({ publicUrl: at.api, version: VERSION, offline: model.offline }));
+  app.route(
+    "/",
+    docsRoutes({
+      title: "Deputize shop",
+      description: "Agents that act for a person, and for nobody else.",
+      version: VERSION,
+      publicUrl: at.api,
+      routes: ROUTES,
+      ...docsText(at.api, model.offline),
+    }),
+  );
 
   // Decisions come before the authority's own route, because here they also carry the turn on.
   const { approvals, authenticate, authenticateForDecision } = authority;

@@ -21,7 +21,7 @@ import { type Ephemeral, type Store, openEphemeral, openStore } from "@deputize/
 import { createAdaptorServer } from "@hono/node-server";
 import { type Shop, createShop } from "./create-shop.ts";
 import { endDemoSignIns, withdrawDemoPasswords } from "./demo-passwords.ts";
-import { type Logger, createLogger } from "./logger.ts";
+import { type Logger, createLogger } from "@deputize/server/telemetry";
 import { allMigrations } from "./migrations.ts";
 import { type SeedPlan, seedPeople, seedRows } from "./seeding.ts";
 

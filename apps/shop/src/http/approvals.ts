@@ -7,17 +7,17 @@
  * Does not: take a decision back. The other decision is refused once one was made.
  */
 import { type Agent, type AgentAuthority, type Message, type TurnResult } from "@deputize/agent";
-import type { ApprovalStatus, AuthenticateRequest, Authority } from "@deputize/authority";
+import {
+  type ApprovalStatus,
+  type AuthenticateRequest,
+  type Authority,
+  DecideBody,
+} from "@deputize/authority";
 import { readJson } from "@deputize/client";
 import { type Caller, currentContext, isDeputizeError, withCaller } from "@deputize/core";
 import { messageOf } from "@deputize/server";
 import { Hono } from "hono";
-import { z } from "zod";
-
-export const DecideBody = z.strictObject({
-  decision: z.enum(["approve", "refuse"]),
-  note: z.string().trim().max(1_000).optional(),
-});
+import type { z } from "zod";
 
 /** What a decision has become when it is sent again. */
 const SAME: Readonly<Record<"approve" | "refuse", readonly ApprovalStatus[]>> = {

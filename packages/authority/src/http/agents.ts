@@ -18,11 +18,16 @@ import type { AuthenticateRequest } from "../sessions/request-authenticator.ts";
 
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 
-const register = z.strictObject({ agent_name: nameSchema.max(100), owner_email: emailSchema });
-const login = z.strictObject({ api_key: z.string().min(1).max(200) });
-const permission = z.strictObject({ permission: z.string().min(1).max(200) });
-const rotate = z.strictObject({ overlap_seconds: z.int().min(0).max(OVERLAP_SECONDS_MAX).default(0) });
-const state = z.strictObject({ status: z.enum(["active", "suspended"]) });
+export const RegisterAgentBody = z.strictObject({
+  agent_name: nameSchema.max(100),
+  owner_email: emailSchema,
+});
+export const ApiKeyBody = z.strictObject({ api_key: z.string().min(1).max(200) });
+export const PermissionBody = z.strictObject({ permission: z.string().min(1).max(200) });
+export const RotateKeyBody = z.strictObject({
+  overlap_seconds: z.int().min(0).max(OVERLAP_SECONDS_MAX).default(0),
+});
+export const AgentStateBody = z.strictObject({ status: z.enum(["active", "suspended"]) });
 
 export interface AgentRoutesOptions {
   readonly agents: Agents;
@@ -53,7 +58,7 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
 
   app.post("/agents/register", async (c) => {
     c.header("Cache-Control", "no-store");
-    const body = await readJson(c, register);
+    const body = await readJson(c, RegisterAgentBody);
     // A signed-in person registers for themselves; a stranger's word about the address is kept as a word.
     const by = hasCredential(c.req.raw) ? await manager(c) : undefined;
     const person = by && (await people.get(by.subject, by.tenant));
@@ -71,7 +76,7 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
 
   app.post("/auth/login", async (c) => {
     c.header("Cache-Control", "no-store");
-    const { api_key } = await readJson(c, login);
+    const { api_key } = await readJson(c, ApiKeyBody);
     const token = await agents.signIn(api_key, sourceOf(c));
     return c.json({
       access_token: token.token,
@@ -87,7 +92,7 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
   app.get(one, async (c) => c.json(await agents.get(await manager(c), c.req.param("id"))));
   app.patch(one, async (c) => {
     const by = await manager(c);
-    const { status } = await readJson(c, state);
+    const { status } = await readJson(c, AgentStateBody);
     await (status === "active"
       ? agents.reactivate(by, c.req.param("id"))
       : agents.suspend(by, c.req.param("id")));
@@ -95,7 +100,7 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
   });
   app.post(`${one}/permissions`, async (c) => {
     const by = await manager(c);
-    const body = await readJson(c, permission);
+    const body = await readJson(c, PermissionBody);
     await agents.addPermission(by, c.req.param("id"), body.permission);
     return c.json(await agents.get(by, c.req.param("id")));
   });
@@ -109,7 +114,7 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
   app.post(`${one}/keys/:key/rotate`, async (c) => {
     c.header("Cache-Control", "no-store");
     const by = await manager(c);
-    const { overlap_seconds } = await readJson(c, rotate);
+    const { overlap_seconds } = await readJson(c, RotateKeyBody);
     const made = await agents.rotateKey(by, c.req.param("id"), c.req.param("key"), overlap_seconds);
     return c.json({ key_id: made.keyId, api_key: made.apiKey }, 201);
   });

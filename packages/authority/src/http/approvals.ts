@@ -10,8 +10,8 @@ import { APPROVAL_STATUSES, type DecidedApproval } from "../approvals/approval.t
 import type { Approvals } from "../approvals/approvals.ts";
 import type { AuthenticateRequest } from "../sessions/request-authenticator.ts";
 
-const query = z.strictObject({ status: z.enum(APPROVAL_STATUSES).optional() });
-const decide = z.strictObject({
+export const ApprovalQuery = z.strictObject({ status: z.enum(APPROVAL_STATUSES).optional() });
+export const DecideBody = z.strictObject({
   decision: z.enum(["approve", "refuse"]),
   note: z.string().trim().max(1_000).optional(),
 });
@@ -37,7 +37,7 @@ export function approvalRoutes(options: ApprovalRoutesOptions): Hono {
 
   app.get("/api/approvals", async (c) => {
     const caller = await authenticate(c.req.raw);
-    const { status } = parseInput(query, c.req.query());
+    const { status } = parseInput(ApprovalQuery, c.req.query());
     return c.json({ approvals: await approvals.list(caller, status === undefined ? {} : { status }) });
   });
 
@@ -47,7 +47,7 @@ export function approvalRoutes(options: ApprovalRoutesOptions): Hono {
 
   app.post("/api/approvals/:id/decide", async (c) => {
     const caller = await authenticateForDecision(c.req.raw);
-    const body = await readJson(c, decide);
+    const body = await readJson(c, DecideBody);
     const decided = await approvals.decide(caller, c.req.param("id"), {
       decision: body.decision,
       ...(body.note !== undefined && { note: body.note }),

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { CASE_RESOURCES, type Cases } from "../cases/cases.ts";
 import type { AuthenticateRequest } from "../sessions/request-authenticator.ts";
 
-const open = z.strictObject({
+export const OpenCaseBody = z.strictObject({
   subject_email: z.string().min(3).max(254),
   /** Read by auditors: a word is no purpose. */
   purpose: z.string().trim().min(5).max(500),
@@ -25,7 +25,7 @@ export function caseRoutes(options: {
 
   app.post("/api/cases", async (c) => {
     const caller = await authenticateForDecision(c.req.raw);
-    const body = await readJson(c, open);
+    const body = await readJson(c, OpenCaseBody);
     const made = await cases.open(caller, {
       subjectEmail: body.subject_email,
       purpose: body.purpose,

@@ -52,7 +52,7 @@ const Scope = z
   .transform((text) => text.split(" ").filter((scope) => scope !== ""));
 const client = { client_id: z.string().max(200).optional(), client_secret: z.string().max(1024).optional() };
 
-const TokenRequest = z.discriminatedUnion("grant_type", [
+export const TokenForm = z.discriminatedUnion("grant_type", [
   z.strictObject({
     ...client,
     grant_type: z.literal(TOKEN_EXCHANGE),
@@ -80,7 +80,11 @@ const TokenRequest = z.discriminatedUnion("grant_type", [
   }),
 ]);
 
-const TokenOnly = z.strictObject({ ...client, token: Text, token_type_hint: z.string().max(100).optional() });
+export const TokenOnlyForm = z.strictObject({
+  ...client,
+  token: Text,
+  token_type_hint: z.string().max(100).optional(),
+});
 
 /** OAuth's words for our codes (RFC 6749 §5.2, RFC 8693 §2.2.2). */
 const OAUTH_ERROR: Partial<Record<DeputizeErrorCode, string>> = {
@@ -134,7 +138,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
   }
 
   app.post("/oauth/token", async (c) => {
-    const form = await readForm(c, TokenRequest);
+    const form = await readForm(c, TokenForm);
     switch (form.grant_type) {
       case TOKEN_EXCHANGE: {
         const byCredential = await authenticateRequest(c, form, authenticateClient, options.sourceOf(c));
@@ -183,7 +187,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
   });
 
   app.post("/oauth/introspect", async (c) => {
-    const form = await readForm(c, TokenOnly);
+    const form = await readForm(c, TokenOnlyForm);
     const asker = await requireClient(c, form);
     c.header("Cache-Control", "no-store");
     const verified = await tokens.stands(form.token);
@@ -193,7 +197,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
   });
 
   app.post("/oauth/revoke", async (c) => {
-    const form = await readForm(c, TokenOnly);
+    const form = await readForm(c, TokenOnlyForm);
     // Holding a token is enough to end it; a client that does authenticate must do so rightly.
     await authenticateRequest(c, form, authenticateClient, options.sourceOf(c));
     const verified = await tokens.stands(form.token);

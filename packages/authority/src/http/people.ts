@@ -24,11 +24,11 @@ const BROWSER_HEADER = "x-deputize-client";
 const DEVICE_HEADER = "x-deputize-device";
 
 // Not checked further: a malformed address is simply one that nobody has.
-const login = z.strictObject({
+export const LoginBody = z.strictObject({
   email: z.string().min(1).max(254),
   password: z.string().min(1).max(1_024),
 });
-const signUp = z.strictObject({
+export const SignUpBody = z.strictObject({
   email: emailSchema,
   password: z
     .string()
@@ -36,7 +36,7 @@ const signUp = z.strictObject({
     .max(PASSWORD_LENGTH_MAX * 4),
   name: nameSchema,
 });
-const refresh = z.strictObject({ refresh_token: z.string().min(1).max(200) });
+export const RefreshBody = z.strictObject({ refresh_token: z.string().min(1).max(200) });
 
 export interface PeopleRoutesOptions {
   readonly people: People;
@@ -99,7 +99,7 @@ export function peopleRoutes(options: PeopleRoutesOptions): Hono {
   });
 
   app.post("/api/auth/login", async (c) => {
-    const body = await readJson(c, login);
+    const body = await readJson(c, LoginBody);
     const device = readCookie(c.req.raw, DEVICE_COOKIE) ?? c.req.header(DEVICE_HEADER);
     const userAgent = c.req.header("user-agent");
     const signedIn = await sessions.signIn({
@@ -123,7 +123,7 @@ export function peopleRoutes(options: PeopleRoutesOptions): Hono {
   });
 
   app.post("/api/auth/signup", async (c) => {
-    const body = await readJson(c, signUp);
+    const body = await readJson(c, SignUpBody);
     await throttle.once("signUp", sourceOf(c));
     await people.signUp(body);
     return c.json({}, 202);
@@ -131,7 +131,7 @@ export function peopleRoutes(options: PeopleRoutesOptions): Hono {
 
   app.post("/api/auth/refresh", async (c) => {
     if (hasJson(c)) {
-      const body = await readJson(c, refresh);
+      const body = await readJson(c, RefreshBody);
       const rotated = await sessions.refresh(body.refresh_token, sourceOf(c));
       return c.json({ ...tokenBody(rotated.tokens), user: userView(rotated.person) });
     }
@@ -146,7 +146,7 @@ export function peopleRoutes(options: PeopleRoutesOptions): Hono {
 
   app.post("/api/auth/logout", async (c) => {
     if (hasJson(c)) {
-      const body = await readJson(c, refresh.partial());
+      const body = await readJson(c, RefreshBody.partial());
       if (body.refresh_token !== undefined) {
         await sessions.signOutByRefreshToken(body.refresh_token);
         return c.body(null, 204);

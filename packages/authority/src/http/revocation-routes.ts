@@ -13,12 +13,12 @@ import { type FeedDocument, parseInput, readJson } from "@deputize/client";
 import type { Revocation } from "../revocation/revocation.ts";
 import type { Tokens } from "../tokens/tokens.ts";
 
-const Place = z.strictObject({
+export const FeedQuery = z.strictObject({
   after: z.coerce.number().int().nonnegative().optional(),
   epoch: z.string().max(100).optional(),
 });
-const Ping = z.strictObject({ nonce: z.string().max(100).optional() });
-const Check = z.strictObject({ token: z.string().min(1).max(8192) });
+export const PingQuery = z.strictObject({ nonce: z.string().max(100).optional() });
+export const CheckBody = z.strictObject({ token: z.string().min(1).max(8192) });
 
 const LIMITS = {
   /** Each stream holds a socket and a timer. */
@@ -48,7 +48,7 @@ export function revocationRoutes(options: {
   }
 
   app.get("/authority/revocations", async (c) => {
-    const { after, epoch } = parseInput(Place, c.req.query());
+    const { after, epoch } = parseInput(FeedQuery, c.req.query());
     const place = after !== undefined && epoch !== undefined ? { position: after, epoch } : undefined;
     c.header("Cache-Control", "no-store");
     if (!(c.req.header("accept") ?? "").includes("text/event-stream"))
@@ -88,13 +88,13 @@ export function revocationRoutes(options: {
   });
 
   app.get("/authority/revocations/ping", async (c) => {
-    const { nonce } = parseInput(Ping, c.req.query());
+    const { nonce } = parseInput(PingQuery, c.req.query());
     c.header("Cache-Control", "no-store");
     return c.json({ ...(await revocation.ping()), ...(nonce !== undefined && { nonce }) });
   });
 
   app.post("/authority/check", async (c) => {
-    const { token } = await readJson(c, Check, { maxBytes: 16_384 });
+    const { token } = await readJson(c, CheckBody, { maxBytes: 16_384 });
     c.header("Cache-Control", "no-store");
     return c.json({ active: (await tokens.stands(token)) !== undefined });
   });

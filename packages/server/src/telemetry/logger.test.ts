@@ -1,6 +1,6 @@
 import { DeputizeError } from "@deputize/core";
 import { describe, expect, it } from "vitest";
-import { errorForLog, withoutSecrets } from "./logger.ts";
+import { createLogger, errorForLog, withoutSecrets } from "./logger.ts";
 
 describe("errorForLog", () => {
   it("keeps codes and causes, and leaves out what quotes rows", () => {
@@ -29,5 +29,44 @@ describe("errorForLog", () => {
   it("survives what is no error", () => {
     expect(errorForLog("a string with eyJ").message).not.toContain("eyJ");
     expect(errorForLog(undefined).type).toBe("undefined");
+  });
+});
+
+describe("createLogger", () => {
+  const written: string[] = [];
+  const log = createLogger("info", { write: (line) => void written.push(line) });
+
+  it("leaves out secrets by name and by shape, at any depth, in messages too [AW-D23]", () => {
+    const hex = "0123456789abcdef".repeat(4);
+    const jwt = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxMjM0NTYifQ.c2lnbmF0dXJlc2lnbmF0dXJl";
+    written.length = 0;
+    log.info(
+      {
+        headers: { authorization: "opaque-value", Cookie: "session=opaque", host: "localhost" },
+        body: [{ client_secret: "short", note: `launch with ${hex}`, api_key: "dpk_x" }],
+        deep: { deeper: { text: `token ${jwt}`, key: "dpk_abcdefghijklmnop_qrstuvwx" } },
+        err: new Error(`could not use ${hex}`),
+      },
+      `refused ${jwt}`,
+    );
+    const line = written.join("");
+    for (const secret of [hex, jwt, "opaque", "short", "dpk_abc"]) expect(line).not.toContain(secret);
+    expect(JSON.parse(line)).toMatchObject({
+      msg: "refused [redacted]",
+      headers: { host: "localhost" },
+      err: { type: "Error", message: "could not use [redacted]" },
+    });
+  });
+
+  it("keeps codes, ids and numbers", () => {
+    written.length = 0;
+    const fields = {
+      code: "forbidden",
+      request_id: "019a0000-0000-7000-8000-000000000000",
+      ms: 1.5,
+      status: 403,
+    };
+    log.info(fields, "request");
+    expect(JSON.parse(written[0] as string)).toMatchObject(fields);
   });
 });
