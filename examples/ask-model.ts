@@ -26,6 +26,13 @@ export interface Question {
   readonly say: (line: string) => void;
 }
 
+/** Which model works here, for a line of the demo's own. */
+export function modelInUse(): string {
+  const { name, offline } = resolveModel(process.env);
+  return offline ? "Model: a script (DEPUTIZE_MODEL puts a real one in its place)" : `Model: ${name}`;
+}
+
+/** One turn. Throws what the provider or a tool threw, refusals excepted: those the model is told. */
 export async function askModel({ instructions, prompt, tools, script, say }: Question): Promise<void> {
   const real = resolveModel(process.env);
   const { model } = real.offline ? scriptedModel(script) : real;

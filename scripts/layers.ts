@@ -1,6 +1,6 @@
 /**
  * Holds the layers: a package imports packages above it, never below, and only packages that its own
- * package.json names.
+ * package.json names. Examples import what a user installs.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -56,6 +56,12 @@ export function checkLayers(root: string): string[] {
         problems.push(`${arrow}: ${own} may not import ${target}, which is below it`);
       else if (!declared.get(own)?.has(name))
         problems.push(`${arrow}: ${name} is missing in ${group}/${own}/package.json`);
+    }
+  }
+  // Newcomers copy the examples, and what they install is `deputize`.
+  for (const file of sourceFiles(root, /^examples\/[^/]+\/main\.ts$/)) {
+    for (const match of file.text.matchAll(IMPORT)) {
+      if (match[1]) problems.push(`${file.path} → @deputize/${match[1]}: import it as deputize/${match[1]}`);
     }
   }
   return problems;

@@ -7,7 +7,7 @@ import { type SourceFile, sourceFiles } from "./files.ts";
 
 /** Files that somebody starts or imports from outside. */
 const ENTRIES =
-  /(^|\/)(index|testing|main|cli)\.tsx?$|\.(test|bench)\.tsx?$|^scripts\/|^bench\/|^examples\/|^test\/|\/test\/|\/e2e\/|\/dev\/|\.config\.ts$|\/bin\/|^packages\/deputize\/src\/[a-z]+\.ts$|\.d\.ts$/;
+  /(^|\/)(index|testing|main|cli)\.tsx?$|\.(test|bench)\.tsx?$|^scripts\/|^bench\/|^test\/|\/test\/|\/e2e\/|\/dev\/|\.config\.ts$|\/bin\/|^packages\/deputize\/src\/[a-z]+\.ts$|\.d\.ts$/;
 
 const IMPORT = /(?:from|import|new URL)\s*\(?\s*["']([^"']+)["']/g;
 const EXPORT = /^export (?:async )?(?:abstract )?(?:const|let|function\*?|class) (\w+)/gm;

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import type { Agent } from "deputize/client";
-import { askModel } from "../ask-model.ts";
+import { askModel, modelInUse } from "../ask-model.ts";
 import type { ExampleContext } from "../example.ts";
 import { startResourceServer } from "../resource-server.ts";
 
@@ -74,6 +74,7 @@ export async function run({ app, operator, print }: ExampleContext, args: string
     call: ({ patient: id = "" }: Record<string, string>) => reach("read", kind, id),
   });
 
+  print(modelInUse());
   print(`Encounter with ${patient}: ${encounter.scope.join(", ")}`);
   await askModel({
     instructions: "You assist a clinician. Use the tools; be brief.",

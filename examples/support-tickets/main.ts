@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Agent, OperatorClient } from "deputize/client";
-import { type DemoTool, askModel } from "../ask-model.ts";
+import { type DemoTool, askModel, modelInUse } from "../ask-model.ts";
 import type { ExampleContext } from "../example.ts";
 
 export const title = "demo: three support agents, nine tools, denials, the audit log live";
@@ -75,6 +75,7 @@ const AGENTS = [
 ] as const;
 
 export async function run({ app, operator, print }: ExampleContext): Promise<void> {
+  print(modelInUse());
   const done = new AbortController();
   const following = followLog(operator(), print, done.signal);
   try {
