@@ -7,11 +7,13 @@ import { DeputizeError } from "@deputize/core";
 import manifest from "../package.json" with { type: "json" };
 import { auditCommand } from "./commands/audit.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { serveCommand } from "./commands/serve.ts";
 
 const program = new Command("deputize")
   .description(manifest.description)
   .version(manifest.version)
   .showHelpAfterError("(deputize --help shows what there is)")
+  .addCommand(serveCommand())
   .addCommand(demoCommand())
   .addCommand(auditCommand());
 

@@ -1,5 +1,11 @@
 /** config: what an installation is told (settings, configuration file) and what it keeps to itself (secrets). */
 export {
+  type AuthorityOverrides,
+  type AuthoritySettings,
+  adminSecretCheck,
+  readAuthoritySettings,
+} from "./authority-settings.ts";
+export {
   type ConfigFile,
   adminSecretMatches,
   configSecretMatches,

@@ -38,6 +38,8 @@ export interface Settings {
 
 export interface SettingOverrides {
   readonly port?: number;
+  /** Where nobody names one; 3000 unless told. */
+  readonly defaultPort?: number;
   readonly host?: string;
   readonly dataDir?: string;
 }
@@ -70,7 +72,26 @@ const ENVIRONMENT = z.object({
 });
 
 /** Settings of other programs of the house that may stand in the same environment. */
-const OTHERS = new Set(["DEPUTIZE_MODEL"]);
+const OTHERS = new Set([
+  "DEPUTIZE_MODEL",
+  // Of programs that talk to an authority.
+  "DEPUTIZE_URL",
+  "DEPUTIZE_CLIENT_ID",
+  "DEPUTIZE_CLIENT_SECRET",
+  // Of the authority alone: authority-settings.ts.
+  "DEPUTIZE_ADMIN_SECRET",
+  "DEPUTIZE_ADMIN_SECRET_PREVIOUS",
+  "DEPUTIZE_OPERATOR_SCOPES",
+  "DEPUTIZE_BROKER_ISSUER",
+  "DEPUTIZE_BROKER_AUDIENCE",
+  "DEPUTIZE_TRUST_DOMAIN",
+  "DEPUTIZE_TRUSTED_PROXIES",
+  "DEPUTIZE_TOKEN_TTL",
+  "DEPUTIZE_TOKEN_TTL_MAX",
+  "DEPUTIZE_APP_TTL",
+  "DEPUTIZE_ADMIN_TTL",
+  "DEPUTIZE_RENEW_MAX",
+]);
 const OTHER_PREFIXES = ["DEPUTIZE_TEST_", "DEPUTIZE_MODEL_"];
 
 /** Reads the settings. Throws `config_invalid` naming the setting. */
@@ -84,21 +105,11 @@ export function readSettings(
     if (OTHER_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
     throw new DeputizeError(
       "config_invalid",
-      `there is no setting ${name}; did you mean ${nearest(name, known)}?`,
+      `there is no setting ${name}; did you mean ${nearest(name, [...known, ...OTHERS])}?`,
     );
   }
-  // An empty variable is how shells and compose files say "not set".
-  const given = Object.fromEntries(known.map((name) => [name, env[name] === "" ? undefined : env[name]]));
-  const parsed = ENVIRONMENT.safeParse(given);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new DeputizeError(
-      "config_invalid",
-      `${issue?.path.join(".") ?? "a setting"} ${issue?.message ?? "is wrong"}`,
-    );
-  }
-  const values = parsed.data;
-  const chosenPort = overrides.port ?? values.DEPUTIZE_PORT ?? values.PORT ?? 3000;
+  const values = readNamed(ENVIRONMENT, env);
+  const chosenPort = overrides.port ?? values.DEPUTIZE_PORT ?? values.PORT ?? overrides.defaultPort ?? 3000;
   const host = overrides.host ?? values.DEPUTIZE_HOST ?? "127.0.0.1";
   const dataDir = resolve(overrides.dataDir ?? values.DEPUTIZE_DATA ?? "data");
   const publicUrl = (values.DEPUTIZE_PUBLIC_URL ?? `http://localhost:${chosenPort}`).replace(/\/+$/, "");
@@ -131,6 +142,29 @@ export function readSettings(
     ...(values.REDIS_URL !== undefined && { redisUrl: values.REDIS_URL }),
     ...(values.DEPUTIZE_ROLE_PREFIX !== undefined && { rolePrefix: values.DEPUTIZE_ROLE_PREFIX }),
   };
+}
+
+/** The settings that `schema` names, checked. Throws `config_invalid` naming the setting, never its value. */
+export function readNamed<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  env: Readonly<Record<string, string | undefined>>,
+): z.output<z.ZodObject<Shape>> {
+  // An empty variable is how shells and compose files say "not set".
+  const given = Object.fromEntries(
+    Object.keys(schema.shape).map((name) => [name, env[name] === "" ? undefined : env[name]]),
+  );
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DeputizeError(
+    "config_invalid",
+    `${issue?.path.join(".") ?? "a setting"} ${issue?.message ?? "is wrong"}`,
+  );
+}
+
+/** True for a name that some program of the house reads. */
+export function isSetting(name: string): boolean {
+  return name in ENVIRONMENT.shape || OTHERS.has(name);
 }
 
 /** The known name with the fewest edits from `name` (Levenshtein distance). */

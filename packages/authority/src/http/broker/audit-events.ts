@@ -1,35 +1,12 @@
 /** `GET /v1/audit/events`: the log as the protocol shows it, filtered, one page at a time, oldest first unless told. */
 import { Hono } from "hono";
-import type { LoggedEntry } from "@deputize/audit";
+import type { AuditView, LoggedEntry } from "@deputize/audit";
 import { DeputizeError } from "@deputize/core";
 import type { BrokerGuard } from "./guard.ts";
 import { checkBroker } from "./read-body.ts";
 import { AuditQuery } from "./schemas.ts";
 
 const LIMIT = { usual: 100, most: 1_000 } as const;
-
-export interface AuditPageRequest {
-  readonly tenant: string;
-  readonly agentId?: string;
-  readonly taskId?: string;
-  readonly action?: string;
-  readonly outcome?: readonly ("allowed" | "refused" | "failed" | "info")[];
-  readonly since?: string;
-  readonly until?: string;
-  readonly limit: number;
-  readonly offset?: number;
-  readonly cursor?: number;
-  readonly order: "newest" | "oldest";
-}
-
-/** Pages of entries that `renderEvent` wrote. */
-export interface AuditPages {
-  query(request: AuditPageRequest): Promise<{
-    readonly rendered: readonly string[];
-    readonly total: number;
-    readonly next?: number;
-  }>;
-}
 
 /** What of an entry's detail has a member of its own in the protocol. */
 const OWN = { depth: "deleg_depth", chain_hash: "deleg_chain_hash", bytes: "bytes_transferred" } as const;
@@ -75,7 +52,7 @@ function single(queries: Record<string, string[]>): Record<string, string> {
   return Object.fromEntries(entries.filter(([, value]) => value !== ""));
 }
 
-export function auditRoutes(options: { readonly pages: AuditPages; readonly guard: BrokerGuard }): Hono {
+export function auditRoutes(options: { readonly pages: AuditView; readonly guard: BrokerGuard }): Hono {
   return new Hono().get("/v1/audit/events", options.guard.bearer("admin:audit:*"), async (c) => {
     const query = checkBroker(AuditQuery, single(c.req.queries()));
     if (query.cursor !== undefined && query.offset !== undefined) {

@@ -5,14 +5,14 @@
  * and `brokerRequest` were given to.
  */
 import { type Context, Hono } from "hono";
-import type { AuditLog, RefusalCounter } from "@deputize/audit";
+import type { AuditLog, AuditView, RefusalCounter } from "@deputize/audit";
 import type { Clock } from "@deputize/core";
 import { readBoundedText } from "@deputize/client";
 import type { Ephemeral } from "@deputize/store";
 import type { Broker } from "../../broker/broker.ts";
 import { deriveKey } from "../../credentials/derive-key.ts";
 import { appRoutes } from "./apps.ts";
-import { type AuditPages, auditRoutes } from "./audit-events.ts";
+import { auditRoutes } from "./audit-events.ts";
 import { type BrokerGuard, type CheckProof, brokerGuard } from "./guard.ts";
 import { type HealthRoutesOptions, healthRoutes } from "./health.ts";
 import { createBrokerRateLimits } from "./rate-limits.ts";
@@ -33,9 +33,8 @@ export interface BrokerRoutesOptions {
   /** 32 bytes or more. */
   readonly rootSecret: Uint8Array;
   readonly publicUrl: string;
-  /** What tokens must be for, where the installation names an audience. */
-  readonly audience?: string;
-  readonly pages: AuditPages;
+  /** Pages of entries that `renderEvent` wrote. */
+  readonly pages: AuditView;
   readonly checkProof: CheckProof;
   readonly adminSecretMatches: (secret: string) => boolean;
   /** Where a request comes from: the socket's address, or what a trusted proxy says. */
@@ -59,13 +58,12 @@ export function brokerRoutes(options: BrokerRoutesOptions): BrokerRoutes {
     sourceOf,
     checkProof: options.checkProof,
     publicUrl: options.publicUrl,
-    ...(options.audience !== undefined && { audience: options.audience }),
   });
   const limits = createBrokerRateLimits({
     ephemeral: options.ephemeral,
     key: deriveKey(options.rootSecret, "throttle"),
   });
-  const ask: ValidateToken = createValidate(guard.standing);
+  const ask: ValidateToken = createValidate((token) => broker.verify(token));
   const sample = createValidationSample({ audit, refusals, clock });
 
   async function validate(text: string, source: string): Promise<string> {

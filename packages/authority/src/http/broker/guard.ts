@@ -30,8 +30,6 @@ export type CheckProof = (request: {
 
 export interface BrokerGuardOptions {
   readonly broker: Pick<Broker, "verify">;
-  /** What tokens must be for, where the installation names an audience [AW-D40]. */
-  readonly audience?: string;
   readonly checkProof: CheckProof;
   readonly refusalLog: RefusalLog;
   readonly sourceOf: (c: Context) => string;
@@ -40,8 +38,6 @@ export interface BrokerGuardOptions {
 }
 
 export interface BrokerGuard {
-  /** The caller of a token that stands here. Throws `invalid_token`, alike for every reason. */
-  standing(token: string): Promise<BrokerCaller>;
   /** Lets callers pass whose token holds `scope`; anybody with a token when there is none. */
   bearer(scope?: string): MiddlewareHandler;
 }
@@ -55,16 +51,8 @@ function refused(cause?: unknown): DeputizeError {
 }
 
 export function brokerGuard(options: BrokerGuardOptions): BrokerGuard {
-  const { broker, audience, refusalLog, sourceOf } = options;
+  const { broker, refusalLog, sourceOf } = options;
   const origin = new URL(options.publicUrl).origin;
-
-  async function standing(token: string): Promise<BrokerCaller> {
-    const caller = await broker.verify(token);
-    if (audience === undefined) return caller;
-    const { aud } = caller.claims;
-    if (!(Array.isArray(aud) ? aud.includes(audience) : aud === audience)) throw refused();
-    return caller;
-  }
 
   async function authenticate(c: Context): Promise<BrokerCaller> {
     const header = c.req.header("authorization");
@@ -77,7 +65,7 @@ export function brokerGuard(options: BrokerGuardOptions): BrokerGuard {
     if (scheme === undefined || token === undefined) {
       throw new DeputizeError("unauthenticated", "the `Authorization` header is not `Bearer <token>`");
     }
-    const caller = await standing(token);
+    const caller = await broker.verify(token);
     if (caller.jkt === undefined) {
       if (scheme !== "Bearer") throw refused();
       return caller;
@@ -96,7 +84,6 @@ export function brokerGuard(options: BrokerGuardOptions): BrokerGuard {
   }
 
   return {
-    standing,
     bearer(scope) {
       return async function brokerBearer(c, next) {
         let caller: BrokerCaller;

@@ -6,6 +6,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { DeputizeError, randomHex, withContext } from "@deputize/core";
+import { assertOneCredential } from "@deputize/client";
 import { MAX_BODY_BYTES } from "./read-body.ts";
 
 const REQUEST_ID = /^[\x20-\x7e]{1,128}$/;
@@ -45,10 +46,7 @@ export function brokerRequest(options: BrokerRequestOptions): MiddlewareHandler 
     c.header("X-Request-ID", requestId);
     const host = (c.req.header("host") ?? new URL(c.req.url).host).toLowerCase();
     if (!hosts.has(host)) throw new DeputizeError("forbidden", "this host is not served here");
-    // A fetch-style server joins repeated headers with a comma, which no credential of ours holds.
-    if (c.req.header("authorization")?.includes(",") === true) {
-      throw new DeputizeError("invalid_request", "send one `Authorization` header");
-    }
+    assertOneCredential(c);
     if (Number(c.req.header("content-length") ?? 0) > MAX_BODY_BYTES) {
       throw new DeputizeError("payload_too_large", `the body may hold ${MAX_BODY_BYTES} bytes`);
     }
@@ -57,5 +55,9 @@ export function brokerRequest(options: BrokerRequestOptions): MiddlewareHandler 
       { requestId, ...(traceparent !== undefined && TRACEPARENT.test(traceparent) && { traceparent }) },
       next,
     );
+    // Answers that a room made whole do not know what was prepared above.
+    if (c.res.headers.has("X-Frame-Options")) return;
+    for (const [name, value] of headers) if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+    c.res.headers.set("X-Request-ID", requestId);
   };
 }

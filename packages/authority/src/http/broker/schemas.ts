@@ -62,6 +62,8 @@ export const RevokeBody = z.strictObject({
   /** For `task`: whose task, where several apps use the same id. */
   app_id: Text.optional(),
   reason: z.string().max(200).optional(),
+  /** Tell what would end, and end nothing. */
+  dry_run: z.boolean().optional(),
 });
 
 export const AppBody = z.strictObject({

@@ -32,7 +32,7 @@ function tokenOf(text: string): string {
   return checkBroker(ValidateBody, value).token;
 }
 
-export function createValidate(standing: (token: string) => Promise<BrokerCaller>): ValidateToken {
+export function createValidate(verify: (token: string) => Promise<BrokerCaller>): ValidateToken {
   // By caller, which the broker keeps for as long as it keeps the verified token.
   const written = new WeakMap<BrokerCaller, string>();
 
@@ -40,7 +40,7 @@ export function createValidate(standing: (token: string) => Promise<BrokerCaller
     const token = tokenOf(text);
     let caller: BrokerCaller;
     try {
-      caller = await standing(token);
+      caller = await verify(token);
     } catch (error) {
       if (isDeputizeError(error) && error.status === 401) return { body: INVALID };
       throw error;

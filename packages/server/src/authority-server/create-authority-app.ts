@@ -1,0 +1,182 @@
+/**
+ * The composition of an authority that is served alone: the broker protocol, OAuth, people and agents, from one process.
+ *
+ * Guarantees: nothing here is shared between processes but the store and the ephemeral state, so any number of them can
+ * stand behind one public URL. Every request passes the same door: request id, headers, Host, one credential.
+ */
+import { createPrivateKey } from "node:crypto";
+import type { HttpBindings } from "@hono/node-server";
+import { type AuditLog, createAuditLog, refusalCounter } from "@deputize/audit";
+import {
+  type Authority,
+  type AuthorityPolicy,
+  type Broker,
+  type PrivateJwk,
+  brokerProblemResponse,
+  brokerRequest,
+  brokerRoutes,
+  createAuthority,
+  renderEvent,
+  unknownRoute,
+} from "@deputize/authority";
+import { problemResponse } from "@deputize/client";
+import { type Clock, DeputizeError, type PrincipalId, stableId } from "@deputize/core";
+import type { Ephemeral, Store } from "@deputize/store";
+import { type Context, Hono } from "hono";
+import manifest from "../../package.json" with { type: "json" };
+import { type AuthoritySettings, adminSecretCheck, type Secrets, tokenKeyStore } from "../config/index.ts";
+import { pruneAuthority } from "./prune-authority.ts";
+import { checkProofs } from "./check-proofs.ts";
+import type { SourceAddress } from "./source-address.ts";
+
+/** Where faults go. Nothing personal is ever handed to it. */
+export interface ServerLogger {
+  error(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface AuthorityAppOptions {
+  readonly settings: AuthoritySettings;
+  /** The origin that clients use: issuer of OAuth tokens, and what proofs name. */
+  readonly publicUrl: string;
+  readonly store: Store;
+  readonly ephemeral: Ephemeral;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly logger: ServerLogger;
+  /** Values of `Host` to answer to. */
+  readonly allowedHosts: readonly string[];
+  readonly source: SourceAddress;
+}
+
+export interface AuthorityApp {
+  readonly fetch: Hono["fetch"];
+  readonly authority: Authority;
+  readonly broker: Broker;
+  readonly audit: AuditLog;
+  /** The work of `POST /v1/token/validate`; answers JSON. */
+  readonly validate: (text: string, source: string) => Promise<string>;
+  /** Starts what works in the background: the log's sequencer and pruning. */
+  start(): Promise<void>;
+  /** Ends the background work and flushes the log. The store stays open. */
+  close(): Promise<void>;
+}
+
+const PRUNE_MS = 60_000;
+const TENANT = "default";
+
+/** Nobody but the authority itself answers here: no edges, no agents, until an operator makes some. */
+function standalonePolicy(publicUrl: string): AuthorityPolicy {
+  return {
+    roles: { admin: ["read:audit:*", "open:cases:*"] },
+    audiences: {
+      [publicUrl]: { kind: "api", principal: stableId("service:authority-api") as PrincipalId },
+    },
+    edges: {},
+  };
+}
+
+/** Puts everything together. Throws `config_invalid`. */
+export async function createAuthorityApp(options: AuthorityAppOptions): Promise<AuthorityApp> {
+  const { settings, publicUrl, store, ephemeral, secrets, clock, logger, source } = options;
+  const fault = (error: unknown, requestId: string): void =>
+    logger.error({ err: error, request_id: requestId }, "a request failed");
+  const sourceOf = (c: Context): string =>
+    source(
+      (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress,
+      c.req.header("x-forwarded-for"),
+    );
+
+  const audit = createAuditLog({
+    store,
+    clock,
+    signingKey: secrets.auditKey,
+    origin: settings.auditOrigin,
+    anchorFile: settings.auditAnchorFile,
+    onError: (error, fatal) => logger.error({ err: error, fatal }, "the audit log could not be written"),
+  });
+  const rootSecret = Buffer.from(secrets.authorityRoot, "hex");
+  const authority = await createAuthority({
+    store,
+    audit,
+    ephemeral,
+    clock,
+    issuer: publicUrl,
+    secrets: {
+      signingKeys: [createPrivateKey(secrets.tokenKey).export({ format: "jwk" }) as unknown as PrivateJwk],
+      signingKeyStore: tokenKeyStore(settings.secretsFile),
+      rootSecret,
+    },
+    policy: standalonePolicy(publicUrl),
+    sourceOf,
+    tenant: TENANT,
+    broker: settings.broker,
+  });
+  const { broker } = authority;
+  if (!broker) throw new DeputizeError("internal", "the authority was made without its broker");
+
+  const refusals = refusalCounter({ log: audit, clock, tenant: TENANT });
+  const { routes, validate } = brokerRoutes({
+    broker,
+    audit,
+    refusals,
+    ephemeral,
+    clock,
+    tenant: TENANT,
+    rootSecret,
+    publicUrl,
+    pages: audit.view(renderEvent),
+    checkProof: checkProofs({ ephemeral, clock }),
+    adminSecretMatches: adminSecretCheck(settings, clock),
+    sourceOf,
+    health: {
+      version: manifest.version,
+      ping: () => store.pool("authority").query("SELECT 1"),
+      auditEvents: async () => {
+        const { entries, pending } = await audit.counts();
+        return entries + pending;
+      },
+    },
+  });
+
+  const app = new Hono();
+  app.onError((error, c) => refuse(c, error));
+  app.notFound((c) => refuse(c, unknownRoute(app, c)));
+  app.use(brokerRequest({ allowedHosts: options.allowedHosts, secure: publicUrl.startsWith("https://") }));
+  app.route("/", routes);
+  app.route("/", authority.routes);
+
+  /** The protocol's form under its own paths, ours everywhere else. */
+  function refuse(c: Context, error: unknown): Response {
+    if (c.req.path.startsWith("/v1/")) return brokerProblemResponse(c, error, { log: fault });
+    const made = problemResponse(c, error, { log: fault });
+    return c.newResponse(made.body, made);
+  }
+
+  let pruning: NodeJS.Timeout | undefined;
+  return {
+    fetch: app.fetch,
+    authority,
+    broker,
+    audit,
+    validate,
+    async start() {
+      await audit.start();
+      pruning = setInterval(() => {
+        void pruneAuthority({
+          store,
+          clock,
+          authority,
+          onFault: (error, room) => logger.warn({ err: error, room }, "a room was not pruned"),
+        });
+      }, PRUNE_MS);
+      pruning.unref();
+    },
+    async close() {
+      clearInterval(pruning);
+      await refusals.close();
+      await authority.close();
+      await audit.close();
+    },
+  };
+}

@@ -1,0 +1,9 @@
+/** authority-server: the authority alone, as a server. */
+export { type AuthoritySettings, readAuthoritySettings } from "../config/index.ts";
+export {
+  type StartAuthorityOptions,
+  type StartedAuthority,
+  authorityServerMigrations,
+  startAuthority,
+} from "./start-authority.ts";
+export type { ServerLogger } from "./create-authority-app.ts";
