@@ -14,6 +14,7 @@ export {
   tokenKey,
 } from "./feed/revocations.ts";
 export { type BearerAuthOptions, bearerAuth, bearerChallenge, requireScope } from "./http/bearer-auth.ts";
+export { type PresentedToken, readPresentedToken } from "./http/presented-token.ts";
 export { type ProblemOptions, problemHandler, problemResponse } from "./http/problem-handler.ts";
 export {
   type ReadOptions,
@@ -25,9 +26,15 @@ export {
 } from "./http/read-body.ts";
 export { type RequestContextOptions, assertOneCredential, requestContext } from "./http/request-context.ts";
 export { type Access, type RouteDoc, documentedPath } from "./http/route-doc.ts";
+export { type RequireWorkerOptions, requireWorker } from "./http/require-worker.ts";
 export type { AgentClaims, DelegationRecord } from "./sdk/agent-claims.ts";
 export { type Agent, type AutoRenew } from "./sdk/agent.ts";
-export type { BrokerHttpOptions, RetryOptions } from "./sdk/broker-http.ts";
+export {
+  type BrokerHttp,
+  type BrokerHttpOptions,
+  type RetryOptions,
+  createBrokerHttp,
+} from "./sdk/broker-http.ts";
 export {
   type CreateAgentRequest,
   DeputizeApp,
@@ -60,6 +67,8 @@ export {
   type RegisteredApp,
   type RevocationLevel,
 } from "./sdk/operator.ts";
+export { type ToolScope, guardTools } from "./sdk/guard-tools.ts";
+export { guarded } from "./sdk/guarded.ts";
 export { type AgentRequest, registerAgent } from "./sdk/register-agent.ts";
 export { type InvalidReason, type ValidateResult, validate } from "./sdk/validate.ts";
 export {

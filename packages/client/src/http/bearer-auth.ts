@@ -1,12 +1,13 @@
 /**
- * Bearer authentication for Hono (RFC 6750) with protected-resource challenges (RFC 9728).
+ * Authentication by token for Hono (RFC 6750, and RFC 9449 for key-bound tokens) with protected-resource challenges (RFC 9728).
  *
  * Guarantees: the handler runs only with a caller whose token this verifier accepted for this audience, and
  * inside that caller's context. Tokens in the query or the body are never read.
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { type Caller, DeputizeError, requireCaller, scopeIsSubset, withCaller } from "@deputize/core";
 import type { TokenVerifier } from "../verifier-core.ts";
+import { readPresentedToken } from "./presented-token.ts";
 
 export interface BearerAuthOptions {
   readonly verifier: TokenVerifier;
@@ -14,6 +15,8 @@ export interface BearerAuthOptions {
   readonly audience: string;
   /** Where this resource's RFC 9728 metadata is served; named in challenges. */
   readonly resourceMetadata?: string;
+  /** The origin that clients use, which proofs name; behind a proxy the request's own is another. */
+  readonly publicUrl?: string;
   /** Called for each refusal, to count it (SR-19). Gets no token. */
   readonly onRefused?: (code: string) => void;
 }
@@ -23,8 +26,6 @@ declare module "hono" {
     caller: Caller;
   }
 }
-
-const BEARER = /^Bearer ([A-Za-z0-9._-]+)$/;
 
 function quote(value: string): string {
   return `"${value.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "")}"`;
@@ -42,20 +43,30 @@ export function bearerChallenge(parameters: Readonly<Record<string, string | und
 export function bearerAuth(options: BearerAuthOptions): MiddlewareHandler {
   if (!options.audience) throw new DeputizeError("config_invalid", "bearerAuth needs an audience");
   const metadata = options.resourceMetadata;
-  return async function bearerAuth(c, next) {
-    const header = c.req.header("authorization");
-    if (header === undefined) {
+  const origin = options.publicUrl === undefined ? undefined : new URL(options.publicUrl).origin;
+
+  function challenge(c: Context, authorization: string | undefined): void {
+    if (authorization === undefined) {
       c.set("challenge", bearerChallenge({ resource_metadata: metadata }));
-      options.onRefused?.("unauthenticated");
-      throw new DeputizeError("unauthenticated", "sign in first");
+    } else if (/^dpop /i.test(authorization)) {
+      c.set("challenge", 'DPoP error="invalid_token", algs="EdDSA ES256"');
+    } else {
+      c.set("challenge", bearerChallenge({ error: "invalid_token", resource_metadata: metadata }));
     }
-    c.set("challenge", bearerChallenge({ error: "invalid_token", resource_metadata: metadata }));
-    const token = BEARER.exec(header)?.[1];
+  }
+
+  return async function bearerAuth(c, next) {
+    const authorization = c.req.header("authorization");
+    challenge(c, authorization);
     let caller: Caller;
     try {
-      if (token === undefined)
-        throw new DeputizeError("invalid_token", "send `Authorization: Bearer <token>`");
-      caller = await options.verifier.verify(token, { audience: options.audience });
+      const { token, dpop } = readPresentedToken({
+        authorization,
+        dpop: c.req.header("dpop"),
+        method: c.req.method,
+        url: origin === undefined ? c.req.url : `${origin}${c.req.path}`,
+      });
+      caller = await options.verifier.verify(token, { audience: options.audience, ...(dpop && { dpop }) });
     } catch (error) {
       options.onRefused?.(error instanceof DeputizeError ? error.code : "internal");
       throw error;

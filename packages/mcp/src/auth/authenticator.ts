@@ -23,6 +23,13 @@ const MAX_TOKEN_CHARACTERS = 8192;
 
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 
+/** Throws `invalid_token` when something else on the request could say who it is, too (SR-26). */
+export function assertSingleCredential(request: Request): void {
+  if (request.headers.get("x-api-key") !== null || request.headers.get("cookie") !== null) {
+    throw new DeputizeError("invalid_token", "send one credential, not two");
+  }
+}
+
 /**
  * The bearer token of a request (RFC 6750 §2.1; the query and form variants are not accepted).
  * Throws `unauthenticated` when there is none, `invalid_token` when it is malformed or not alone.
@@ -30,9 +37,7 @@ const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 export function bearerToken(request: Request): string {
   const header = request.headers.get("authorization");
   if (header === null) throw new DeputizeError("unauthenticated", "send a token as `Authorization: Bearer`");
-  if (request.headers.get("x-api-key") !== null || request.headers.get("cookie") !== null) {
-    throw new DeputizeError("invalid_token", "send one credential, not two");
-  }
+  assertSingleCredential(request);
   const token = header.length > MAX_TOKEN_CHARACTERS ? undefined : BEARER.exec(header)?.[1];
   if (!token)
     throw new DeputizeError("invalid_token", "the authorization header holds no single bearer token");
