@@ -98,8 +98,10 @@ export type ListOptions = Partial<AuditQuery>;
 
 /** A rendering of the log that is kept: an entry never changes, only its openings can go. */
 export interface AuditView {
-  /** As `AuditLog.query`. */
-  query(query: AuditQuery): Promise<{ rendered: string[]; total: number; next?: number }>;
+  /** As `AuditLog.query`. Callers share what it answers and may not change it. */
+  query(
+    query: AuditQuery,
+  ): Promise<{ readonly rendered: readonly string[]; readonly total: number; readonly next?: number }>;
 }
 
 export interface AuditLog {
@@ -129,7 +131,7 @@ export interface AuditLog {
    * settle in 15 s.
    */
   query(query: AuditQuery): Promise<{ entries: LoggedEntry[]; total: number; next?: number }>;
-  /** The same for a route that is asked often: `render` is called once for an entry; 8,000,000 characters are kept at most. */
+  /** The same for a route that is asked often: `render` is called once for an entry, and a page is kept while the log stands still. */
   view(render: (entry: LoggedEntry) => string): AuditView;
   /** The entries of one page, without what is committed and not in the tree yet. Throws `invalid_request`. */
   list(options?: ListOptions): Promise<LoggedEntry[]>;

@@ -11,7 +11,7 @@ import { createAppender, unavailable } from "./appender.ts";
 import type { AuditLog, AuditLogOptions } from "./audit-log.ts";
 import { eraseOpenings } from "./erase.ts";
 import { encodeEvent } from "./event.ts";
-import { createView, queryEntries } from "./query.ts";
+import { queryEntries } from "./query.ts";
 import { proveConsistency, proveEntry } from "./receipt.ts";
 import { auditReader, readCheckpoint } from "./reader.ts";
 import {
@@ -24,6 +24,7 @@ import {
 } from "./sequencer.ts";
 import { sharedRun } from "./shared-run.ts";
 import { noteSigner, witness } from "./signer.ts";
+import { createView } from "./view.ts";
 
 const DEFAULTS = { batchSize: 2_000, pollMs: 200, leaseMs: 3_000 } as const;
 

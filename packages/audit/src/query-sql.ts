@@ -29,10 +29,15 @@ export interface Statement {
   readonly params: readonly unknown[];
 }
 
-export interface PageRow {
+/** As long as size and erasures are the same, so is every page. */
+export interface StateRow {
+  size: string;
   erasures: string;
   /** Something is committed that is not an entry yet. */
   pending: boolean;
+}
+
+export interface PageRow extends StateRow {
   total: string;
   /** `{3,2,1}`. */
   seqs: string;
@@ -46,7 +51,9 @@ export function pageStatement(query: PlainQuery): Statement {
   return since === undefined && until === undefined && offset < BLOCK ? byCodes(query) : byBlocks(query);
 }
 
-const HEAD = `h.erasures, EXISTS (SELECT 1 FROM audit.outbox) AS pending`;
+const HEAD = `h.size, h.erasures, EXISTS (SELECT 1 FROM audit.outbox) AS pending`;
+
+export const STATE: Statement = { text: `SELECT ${HEAD} FROM audit.head h`, params: [] };
 
 /** Collects parameters; `p` gives each its place. */
 function parameters() {

@@ -8,15 +8,19 @@
  */
 import { DeputizeError, isUuid } from "@deputize/core";
 import type { Queryable } from "@deputize/store";
-import type { AuditQuery, AuditView, LoggedEntry } from "./audit-log.ts";
+import type { AuditQuery, LoggedEntry } from "./audit-log.ts";
 import { EVENT_LIMITS, OUTCOMES } from "./event.ts";
 import { readLogged } from "./logged-entry.ts";
-import { type PageRow, type PlainQuery, pageStatement } from "./query-sql.ts";
+import {
+  type PageRow,
+  type PlainQuery,
+  STATE,
+  type Statement,
+  type StateRow,
+  pageStatement,
+} from "./query-sql.ts";
 
 const PAGE_LIMITS = { entries: 1_000, usual: 100 } as const;
-
-/** What a view keeps of rendered entries, in characters: about 16 MB where they are not all ASCII. */
-const KEPT_CHARACTERS = 8_000_000;
 
 export interface QueryDoor {
   readonly db: Queryable;
@@ -93,27 +97,34 @@ function isTime(value: string): boolean {
 export interface Page {
   readonly seqs: readonly number[];
   readonly total: number;
-  /** Changes with each erasure. */
-  readonly erasures: string;
   readonly next?: number;
+  readonly size: string;
+  readonly erasures: string;
 }
 
 /** Finds the page's entries. */
-async function findPage(door: QueryDoor, query: PlainQuery): Promise<Page> {
-  const statement = pageStatement(query);
-  let row = await ask(door.db, statement);
-  if (row.pending) {
-    await door.settle();
-    row = await ask(door.db, statement);
-  }
+export async function findPage(door: QueryDoor, query: PlainQuery): Promise<Page> {
+  const row = await settled<PageRow>(door, pageStatement(query));
   const seqs = row.seqs === "{}" ? [] : row.seqs.slice(1, -1).split(",").map(Number);
   const last = seqs.at(-1);
   const full = seqs.length === query.limit && last !== undefined;
-  return { seqs, total: Number(row.total), erasures: row.erasures, ...(full && { next: last }) };
+  const { size, erasures } = row;
+  return { seqs, total: Number(row.total), ...(full && { next: last }), size, erasures };
 }
 
-async function ask(db: Queryable, { text, params }: ReturnType<typeof pageStatement>): Promise<PageRow> {
-  const { rows } = await db.query<PageRow>(text, params);
+/** The state of the log, settled: all that was committed before the call is in it. */
+export const readState = (door: QueryDoor): Promise<StateRow> => settled<StateRow>(door, STATE);
+
+/** The answer of a statement that begins with the log's state, once nothing waits that was committed before the call. */
+async function settled<R extends StateRow>(door: QueryDoor, statement: Statement): Promise<R> {
+  const row = await ask<R>(door.db, statement);
+  if (!row.pending) return row;
+  await door.settle();
+  return ask<R>(door.db, statement);
+}
+
+async function ask<R extends StateRow>(db: Queryable, { text, params }: Statement): Promise<R> {
+  const { rows } = await db.query<R>(text, params);
   if (!rows[0]) throw new DeputizeError("audit_unavailable", "the audit log has no head; run the migrations");
   return rows[0];
 }
@@ -127,50 +138,4 @@ export async function queryEntries(
   const found = await readLogged(door.db, seqs);
   const entries = seqs.flatMap((seq) => found.get(seq) ?? []);
   return { entries, total, ...(next !== undefined && { next }) };
-}
-
-/** A view of the log in which each entry is rendered once and kept until somebody is erased. */
-export function createView(door: QueryDoor, render: (entry: LoggedEntry) => string): AuditView {
-  let kept = new Map<number, string>();
-  let characters = 0;
-  let keptAt = "";
-
-  /** Forgets everything that was rendered before an erasure. */
-  function keepAt(erasures: string): void {
-    if (erasures === keptAt) return;
-    // A slow query may still come with an older number; then its page is rendered and not kept.
-    if (keptAt !== "" && BigInt(erasures) < BigInt(keptAt)) return;
-    kept = new Map();
-    characters = 0;
-    keptAt = erasures;
-  }
-
-  function keep(seq: number, text: string): void {
-    if (kept.has(seq)) return;
-    kept.set(seq, text);
-    characters += text.length;
-    for (const [oldest, rendered] of kept) {
-      if (characters <= KEPT_CHARACTERS) return;
-      kept.delete(oldest);
-      characters -= rendered.length;
-    }
-  }
-
-  return {
-    query: async (query) => {
-      const { seqs, total, next, erasures } = await findPage(door, parseQuery(query));
-      keepAt(erasures);
-      const page = new Map(seqs.map((seq) => [seq, erasures === keptAt ? kept.get(seq) : undefined]));
-      const unknown = seqs.filter((seq) => page.get(seq) === undefined);
-      if (unknown.length > 0) {
-        for (const [seq, entry] of await readLogged(door.db, unknown)) {
-          const text = render(entry);
-          page.set(seq, text);
-          if (erasures === keptAt) keep(seq, text);
-        }
-      }
-      const rendered = seqs.flatMap((seq) => page.get(seq) ?? []);
-      return { rendered, total, ...(next !== undefined && { next }) };
-    },
-  };
 }
