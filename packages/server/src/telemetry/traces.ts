@@ -6,6 +6,7 @@
  * attributes are those that rooms give: codes, templates, counts; a collector that is away costs no request anything.
  * The asker's decision to sample is kept; `OTEL_TRACES_SAMPLER_ARG` (0 to 1, all unless told) decides for new traces.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { DeputizeError, type SpanAttributes, installTelemetry, isDeputizeError } from "@deputize/core";
 import {
   type Context,
@@ -33,6 +34,8 @@ export interface Traces {
 }
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+/** How long the last spans may take to leave. */
+const CLOSE_MS = 2_000;
 const NOTHING = /^0+$/;
 
 /** Starts tracing when an endpoint is set; undefined otherwise. Throws `config_invalid`. */
@@ -62,8 +65,11 @@ export async function startTraces(options: TraceOptions): Promise<Traces | undef
     flush: () => provider.forceFlush(),
     async close() {
       stop();
-      // A collector that is away does not keep a server from going down.
-      await provider.shutdown().catch(() => {});
+      // A collector that is away does not keep a server from going down: the exporter would try again for long.
+      const patience = new AbortController();
+      const sent = provider.shutdown().catch(() => {});
+      await Promise.race([sent, sleep(CLOSE_MS, undefined, { signal: patience.signal }).catch(() => {})]);
+      patience.abort();
       context.disable();
     },
   };
