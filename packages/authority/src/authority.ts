@@ -12,8 +12,11 @@ import {
   createClientCredentials,
 } from "./exchange/client-credentials.ts";
 import { type Exchange, type PermissionCheck, createExchange } from "./exchange/exchange.ts";
+import { type BrokerOptions, brokerSettings } from "./broker/broker-settings.ts";
+import { type BrokerRooms, createBroker } from "./broker/create-broker.ts";
 import { isFirstParty } from "./first-party.ts";
 import { type Grants, createGrants } from "./grants/grants.ts";
+import { agentAuthRoutes } from "./http/agent-auth.ts";
 import { agentRoutes } from "./http/agents.ts";
 import { type ApprovalRoutesOptions, approvalRoutes } from "./http/approvals.ts";
 import { caseRoutes } from "./http/cases.ts";
@@ -29,6 +32,7 @@ import { type AuthorityPolicy, apiAudience, writePolicy } from "./policy.ts";
 import { type Principals, createPrincipals } from "./principals/principals.ts";
 import { type Revocation, createRevocation } from "./revocation/revocation.ts";
 import { type Issue, createIssue } from "./tokens/issue.ts";
+import type { AgentLimits } from "./throttle/agent-throttle.ts";
 import { type Tokens, createTokens } from "./tokens/tokens.ts";
 
 export interface TokenLifetimes {
@@ -49,6 +53,7 @@ export interface GrantCoreOptions {
   readonly policy: AuthorityPolicy;
   readonly tenant?: string;
   readonly lifetimes?: TokenLifetimes;
+  readonly broker?: BrokerOptions;
 }
 
 /** Principals, grants, keys, tokens and revocation: what the people rooms build on. */
@@ -63,6 +68,8 @@ export interface GrantCore {
   readonly tokens: Tokens;
   readonly revocation: Revocation;
   readonly lifetimes: Required<TokenLifetimes>;
+  /** How long the feed remembers: the longest token lifetime plus skew. */
+  readonly rememberSeconds: number;
 }
 
 /** Tokens may be verified on a clock that is a little behind ours. */
@@ -79,7 +86,11 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
     workerSeconds: options.lifetimes?.workerSeconds ?? 300,
   };
   const maxLifetimeSeconds = Math.max(lifetimes.accessSeconds, lifetimes.workerSeconds);
-  const rememberSeconds = maxLifetimeSeconds + SKEW_SECONDS;
+  const broker = brokerSettings(options.broker);
+  const longestSeconds = options.broker
+    ? Math.max(maxLifetimeSeconds, broker.lifetimes.maxSeconds, broker.lifetimes.renewSeconds)
+    : maxLifetimeSeconds;
+  const rememberSeconds = longestSeconds + SKEW_SECONDS;
 
   const principals = createPrincipals({ clock, audit, rememberSeconds });
   const grants = createGrants({ clock, audit, rememberSeconds });
@@ -96,9 +107,10 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
     keys,
     clock,
     issuer,
-    agentwritIssuer: `${issuer.replace(/\/$/, "")}/agentwrit`,
+    agentwritIssuer: broker.issuer,
     defaultLifetimeSeconds: lifetimes.accessSeconds,
     maxLifetimeSeconds,
+    agentwritMaxLifetimeSeconds: broker.lifetimes.maxSeconds,
   });
   const tokens = createTokens({ store, keys, clock, issuer, audit, rememberSeconds });
   const revocation = createRevocation({ store, clock, audit, tenant, newEpoch: () => newId(clock) });
@@ -117,6 +129,7 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
     tokens,
     revocation,
     lifetimes,
+    rememberSeconds,
   };
 }
 
@@ -206,7 +219,7 @@ export interface AuthoritySecrets {
 
 export interface AuthorityOptions {
   readonly store: Store;
-  readonly audit: Pick<AuditLog, "record" | "append">;
+  readonly audit: Pick<AuditLog, "record" | "append"> & Partial<Pick<AuditLog, "announce">>;
   readonly ephemeral: Ephemeral;
   readonly clock?: Clock;
   /** The public URL. When it is https, cookies are `Secure`. */
@@ -221,11 +234,19 @@ export interface AuthorityOptions {
   readonly sessionExtras?: PeopleRoutesOptions["sessionExtras"];
   /** Resumes the run of an approval that was decided; see `approvalRoutes`. */
   readonly onDecided?: ApprovalRoutesOptions["onDecided"];
+  /** Who may register agents: people who are signed in (`owner`, unless told), or also strangers (`open`). */
+  readonly agentRegistration?: "owner" | "open";
+  /** Limits of agents that differ from `AGENT_LIMITS`. */
+  readonly agentLimits?: AgentLimits;
   /** For tests that count the work done. */
   readonly passwords?: PasswordHasher;
+  /** Apps and workers; without it this authority is no broker. */
+  readonly broker?: BrokerOptions;
 }
 
 export interface Authority extends GrantCore, Omit<Delegation, "routes">, PeopleRooms {
+  /** When `broker` was asked for. Its HTTP is mounted by the composer. */
+  readonly broker?: BrokerRooms;
   /** Everything the authority serves, to be mounted at the root. */
   readonly routes: Hono;
   /**
@@ -250,6 +271,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     ...(options.clock && { clock: options.clock }),
     ...(options.tenant !== undefined && { tenant: options.tenant }),
     ...(options.lifetimes && { lifetimes: options.lifetimes }),
+    ...(options.broker && { broker: options.broker }),
   });
   const refusals = refusalCounter({ log: audit, clock: core.clock, tenant: core.tenant });
   const rooms = createPeopleRooms(core, {
@@ -259,8 +281,18 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     policy,
     ephemeral: options.ephemeral,
     rootSecret: options.secrets.rootSecret,
+    ...(options.agentLimits && { agentLimits: options.agentLimits }),
     ...(options.passwords && { passwords: options.passwords }),
   });
+  const broker: BrokerRooms | undefined =
+    options.broker &&
+    (await createBroker(core, {
+      store,
+      audit,
+      refusals,
+      rootSecret: options.secrets.rootSecret,
+      settings: brokerSettings(options.broker),
+    }));
   const { exchange, clientCredentials, routes } = createDelegation(core, {
     store,
     audit,
@@ -283,7 +315,18 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
       ...(options.sessionExtras && { sessionExtras: options.sessionExtras }),
     }),
   );
-  routes.route("/", agentRoutes({ ...rooms, sourceOf }));
+  routes.route(
+    "/",
+    agentRoutes({
+      ...rooms,
+      sourceOf,
+      ...(options.agentRegistration && { registration: options.agentRegistration }),
+    }),
+  );
+  routes.route(
+    "/",
+    agentAuthRoutes({ ...rooms, store, tokens: core.tokens, principals: core.principals, sourceOf }),
+  );
   routes.route("/", approvalRoutes({ ...rooms, ...(options.onDecided && { onDecided: options.onDecided }) }));
   routes.route("/", caseRoutes({ cases: rooms.cases, authenticate, authenticateForDecision }));
   return {
@@ -291,16 +334,19 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     ...rooms,
     exchange,
     clientCredentials,
+    ...(broker && { broker }),
     routes,
     async afterRestore(reason, signingKey) {
       await store.transaction("authority", async (tx) => {
         await core.revocation.restart(tx, reason);
         await core.keys.voidAll(tx, signingKey);
         await rooms.voidRestored(tx);
+        await broker?.voidRestored(tx);
       });
       await core.keys.refresh();
     },
     async close() {
+      await broker?.close();
       await refusals.close();
       core.keys.close();
       await core.revocation.close();

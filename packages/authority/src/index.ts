@@ -2,8 +2,16 @@
  * authority: who may act for whom, for how long, to do what; and how that ends. Principals, grants, tokens,
  * keys, revocation; people, sessions, agents, approvals and cases.
  */
-export type { AgentManager, AgentToken, AgentView, Agents } from "./agents/agents.ts";
-export type { ApiKeyView } from "./agents/api-keys.ts";
+export type {
+  AgentPermissions,
+  PermissionRequest,
+  PermissionView,
+  PermissionsView,
+} from "./agents/agent-permissions.ts";
+export type { AgentManager, AgentPage, AgentView } from "./agents/agent-rows.ts";
+export type { AgentSignIn, AgentToken } from "./agents/agent-sessions.ts";
+export type { Agents, RegisterRequest, RegisteredAgent } from "./agents/agents.ts";
+export type { ApiKeyView, NewKey, RotateRequest } from "./agents/api-keys.ts";
 export {
   APPROVAL_STATUSES,
   type ApprovalRequest,
@@ -25,15 +33,8 @@ export {
   createDelegation,
   createGrantCore,
 } from "./authority.ts";
-export type {
-  AppView,
-  Apps,
-  Broker,
-  BrokerCaller,
-  BrokerToken,
-  LaunchTokens,
-  Workers,
-} from "./broker/broker.ts";
+export type { BrokerLifetimes, BrokerOptions, BrokerSettings } from "./broker/broker-settings.ts";
+export type { BrokerRooms } from "./broker/create-broker.ts";
 export {
   CASE_RESOURCES,
   type CaseResource,
@@ -49,6 +50,7 @@ export type { AttenuateRequest, GrantRef, Grants, RootRequest } from "./grants/g
 export { Approval as ApprovalAnswer } from "./http/answers.ts";
 export { DecideBody } from "./http/approvals.ts";
 export { BROKER_ROUTES } from "./http/broker/route-table.ts";
+export { meteredBroker } from "./broker/metered-broker.ts";
 export { renderEvent } from "./http/broker/audit-events.ts";
 export { type BrokerRoutes, type BrokerRoutesOptions, brokerRoutes } from "./http/broker/broker-routes.ts";
 export type { BrokerGuard, CheckProof } from "./http/broker/guard.ts";
@@ -64,6 +66,8 @@ export {
 export { brokerHeaders, brokerRequest, requestIdOf } from "./http/broker/request.ts";
 export type { AuthenticateClient, AuthenticatedClient } from "./http/client-authentication.ts";
 export type { RefreshHandler } from "./http/oauth-routes.ts";
+export { type OperatorRoutesOptions, operatorRoutes } from "./http/operator/operator-routes.ts";
+export { OPERATOR_ROUTES } from "./http/operator/route-table.ts";
 export { AUTHORITY_ROUTES } from "./http/route-table.ts";
 export type { KeyView, Keys, SigningKeyStore } from "./keys/keys.ts";
 export { type PrivateJwk, generateSigningKey } from "./keys/private-key.ts";
@@ -82,3 +86,9 @@ export type { AuthenticateRequest } from "./sessions/request-authenticator.ts";
 export type { SessionTokens, SessionView, Sessions, SignedIn, SignInRequest } from "./sessions/sessions.ts";
 export type { AgentwritOptions, Issue, IssueOptions, SignedToken } from "./tokens/issue.ts";
 export type { Tokens } from "./tokens/tokens.ts";
+export {
+  AGENT_LIMITS,
+  type AgentLimitName,
+  type AgentLimits,
+  type AgentThrottle,
+} from "./throttle/agent-throttle.ts";

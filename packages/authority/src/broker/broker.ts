@@ -176,6 +176,8 @@ export interface Broker {
       readonly target: string;
       readonly appId?: string;
       readonly reason?: string;
+      /** Changes nothing, and answers how many would end. */
+      readonly dryRun?: boolean;
     },
   ): Promise<{ readonly count: number }>;
   close(): Promise<void>;

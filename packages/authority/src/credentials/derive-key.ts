@@ -9,7 +9,16 @@ import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { DeputizeError } from "@deputize/core";
 
 /** What a derived key is for. Adding a use is adding a line here. */
-export type KeyUse = "session" | "csrf" | "refresh" | "api-key" | "device" | "throttle";
+export type KeyUse =
+  | "session"
+  | "csrf"
+  | "refresh"
+  | "api-key"
+  | "device"
+  | "throttle"
+  | "app-secret"
+  | "launch-token"
+  | "nonce";
 
 /** Makes the key of one use. Throws `config_invalid` when `root` is too short. */
 export function deriveKey(root: Uint8Array, use: KeyUse): Buffer {

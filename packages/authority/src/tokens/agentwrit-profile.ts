@@ -1,54 +1,43 @@
 /**
- * The `agentwrit` profile: the broker protocol's claims (own issuer, `typ` JWT, `sub` is the agent, `scope` a
- * list). Our verifiers do not accept it where they expect `oauth` (SR-09); its own verification is the
- * broker face's.
+ * The `agentwrit` profile: the broker protocol's claims (own issuer, `typ` JWT, `sub` says operator, app or worker, `scope`
+ * a list), and ours beside them (`tenant`, `app_id`, `grants`, `epochs`, `sub_id`, `act_ids`), from which a verifier makes a
+ * caller offline. Our verifiers do not accept it where they expect `oauth` (SR-09).
  */
 import { createHash } from "node:crypto";
-import { DeputizeError } from "@deputize/core";
+import { type DelegationLink, delegationStatement } from "@deputize/client";
 import type { AgentwritOptions, ProfileInput } from "./issue.ts";
 
-/** Who handed on, and what it held. */
-export interface DelegationLink {
-  readonly agent: string;
-  readonly scope: readonly string[];
-  /** RFC 3339. */
-  readonly delegated_at: string;
-  /** Hex. */
-  readonly signature: string;
+/** `chain_hash`: the SHA-256 of the last hop's statement, hex; undefined when there is no hop. */
+export function chainHash(chain: readonly DelegationLink[]): string | undefined {
+  const last = chain.at(-1);
+  if (!last) return undefined;
+  const { prev, agent, delegate, granted, jti } = last;
+  const statement = delegationStatement({ prev, delegator: agent, delegate, scope: granted, jti });
+  return createHash("sha256").update(statement).digest("hex");
 }
 
-const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
-
-export function agentwritClaims(
-  input: ProfileInput,
-  options: AgentwritOptions,
-  trustDomain: string,
-): Record<string, unknown> {
-  const { orchestrationId, taskId, delegationChain = [] } = options;
-  if (!SEGMENT.test(orchestrationId) || !SEGMENT.test(taskId)) {
-    throw new DeputizeError("invalid_request", "`orch_id` and `task_id` are letters, digits, `.`, `_`, `-`");
-  }
+export function agentwritClaims(input: ProfileInput, options: AgentwritOptions): Record<string, unknown> {
   const { grant } = input;
-  // 16 hex digits that are the same for each token of this actor.
-  const instance = grant.actor.replaceAll("-", "").slice(-16);
+  const { chain = [] } = options;
   return {
     iss: input.issuer,
-    sub: `spiffe://${trustDomain}/agent/${orchestrationId}/${taskId}/${instance}`,
-    aud: input.audiences,
+    sub: options.sub,
+    // The protocol names an audience only where one is configured.
+    ...(options.audiences && { aud: options.audiences }),
     exp: input.expiresAt,
     nbf: input.issuedAt,
     iat: input.issuedAt,
     jti: input.jti,
     scope: grant.scopes,
-    task_id: taskId,
-    orch_id: orchestrationId,
+    task_id: grant.task ?? "",
+    orch_id: grant.orchestration ?? "",
     tenant: grant.tenant,
+    ...(options.appId !== undefined && { app_id: options.appId }),
     grants: grant.path,
     epochs: grant.epochs,
-    ...(grant.app !== null && { app_id: grant.app }),
-    ...(delegationChain.length > 0 && {
-      delegation_chain: delegationChain,
-      chain_hash: createHash("sha256").update(JSON.stringify(delegationChain)).digest("hex"),
-    }),
+    sub_id: grant.subject,
+    act_ids: grant.actors,
+    ...(options.cnf && { cnf: options.cnf }),
+    ...(chain.length > 0 && { delegation_chain: chain, chain_hash: chainHash(chain) }),
   };
 }

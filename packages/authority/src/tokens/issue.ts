@@ -45,6 +45,7 @@ export interface SignedToken {
   readonly expiresAt: number;
   readonly expiresIn: number;
   readonly grant: Grant;
+  readonly claims: Readonly<Record<string, unknown>>;
 }
 
 export interface Issue {
@@ -105,12 +106,9 @@ export function createIssue(context: {
         ? (["at+jwt", oauthClaims({ ...common, issuer: context.issuer }, options)] as const)
         : ([
             "JWT",
-            agentwritClaims(
-              { ...common, issuer: context.agentwritIssuer },
-              options as AgentwritOptions,
-            ),
+            agentwritClaims({ ...common, issuer: context.agentwritIssuer }, options as AgentwritOptions),
           ] as const);
     const token = signCompactJws({ alg: "EdDSA", typ, kid: signer.kid }, claims, signer.privateKey);
-    return { token, jti, expiresAt, expiresIn: expiresAt - issuedAt, grant };
+    return { token, jti, expiresAt, expiresIn: expiresAt - issuedAt, grant, claims };
   };
 }
