@@ -34,6 +34,15 @@ export {
   createGrantCore,
 } from "./authority.ts";
 export type { BrokerLifetimes, BrokerOptions, BrokerSettings } from "./broker/broker-settings.ts";
+export type {
+  AppView,
+  Apps,
+  Broker,
+  BrokerCaller,
+  BrokerToken,
+  LaunchTokens,
+  Workers,
+} from "./broker/broker.ts";
 export type { BrokerRooms } from "./broker/create-broker.ts";
 export {
   CASE_RESOURCES,

@@ -14,8 +14,13 @@ import {
   type PrivateJwk,
   brokerProblemResponse,
   brokerRequest,
+  AUTHORITY_ROUTES,
+  BROKER_ROUTES,
+  OPERATOR_ROUTES,
   brokerRoutes,
   createAuthority,
+  meteredBroker,
+  operatorRoutes,
   renderEvent,
   unknownRoute,
 } from "@deputize/authority";
@@ -25,15 +30,11 @@ import type { Ephemeral, Store } from "@deputize/store";
 import { type Context, Hono } from "hono";
 import manifest from "../../package.json" with { type: "json" };
 import { type AuthoritySettings, adminSecretCheck, type Secrets, tokenKeyStore } from "../config/index.ts";
+import { DOCS_ROUTES, docsRoutes } from "../docs/index.ts";
+import { type Logger, METRICS_ROUTES, type Metrics, metricsRoutes, observe } from "../telemetry/index.ts";
 import { pruneAuthority } from "./prune-authority.ts";
 import { checkProofs } from "./check-proofs.ts";
 import type { SourceAddress } from "./source-address.ts";
-
-/** Where faults go. Nothing personal is ever handed to it. */
-export interface ServerLogger {
-  error(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
 
 export interface AuthorityAppOptions {
   readonly settings: AuthoritySettings;
@@ -43,7 +44,8 @@ export interface AuthorityAppOptions {
   readonly ephemeral: Ephemeral;
   readonly secrets: Secrets;
   readonly clock: Clock;
-  readonly logger: ServerLogger;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
   /** Values of `Host` to answer to. */
   readonly allowedHosts: readonly string[];
   readonly source: SourceAddress;
@@ -78,14 +80,12 @@ function standalonePolicy(publicUrl: string): AuthorityPolicy {
 
 /** Puts everything together. Throws `config_invalid`. */
 export async function createAuthorityApp(options: AuthorityAppOptions): Promise<AuthorityApp> {
-  const { settings, publicUrl, store, ephemeral, secrets, clock, logger, source } = options;
+  const { settings, publicUrl, store, ephemeral, secrets, clock, logger, metrics, source } = options;
   const fault = (error: unknown, requestId: string): void =>
     logger.error({ err: error, request_id: requestId }, "a request failed");
-  const sourceOf = (c: Context): string =>
-    source(
-      (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress,
-      c.req.header("x-forwarded-for"),
-    );
+  const socketOf = (c: Context): string | undefined =>
+    (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress;
+  const sourceOf = (c: Context): string => source(socketOf(c), c.req.header("x-forwarded-for"));
 
   const audit = createAuditLog({
     store,
@@ -112,11 +112,11 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     tenant: TENANT,
     broker: settings.broker,
   });
-  const { broker } = authority;
-  if (!broker) throw new DeputizeError("internal", "the authority was made without its broker");
+  if (!authority.broker) throw new DeputizeError("internal", "the authority was made without its broker");
+  const broker = meteredBroker(authority.broker);
 
   const refusals = refusalCounter({ log: audit, clock, tenant: TENANT });
-  const { routes, validate } = brokerRoutes({
+  const { routes, guard, validate } = brokerRoutes({
     broker,
     audit,
     refusals,
@@ -142,8 +142,41 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
   const app = new Hono();
   app.onError((error, c) => refuse(c, error));
   app.notFound((c) => refuse(c, unknownRoute(app, c)));
-  app.use(brokerRequest({ allowedHosts: options.allowedHosts, secure: publicUrl.startsWith("https://") }));
+  app.use(
+    observe({ metrics, logger }),
+    brokerRequest({ allowedHosts: options.allowedHosts, secure: publicUrl.startsWith("https://") }),
+  );
   app.route("/", routes);
+  app.route(
+    "/",
+    operatorRoutes({
+      guard,
+      store,
+      clock,
+      audit,
+      grants: authority.grants,
+      keys: authority.keys,
+      revocation: authority.revocation,
+      version: manifest.version,
+    }),
+  );
+  app.route(
+    "/",
+    metricsRoutes({
+      metrics,
+      addressOf: (c) => socketOf(c) ?? "",
+      scopesOf: async (c) => (await guard.caller(c)).scopes,
+    }),
+  );
+  app.route(
+    "/",
+    docsRoutes({
+      title: "Deputize authority",
+      version: manifest.version,
+      publicUrl,
+      routes: [...BROKER_ROUTES, ...OPERATOR_ROUTES, ...AUTHORITY_ROUTES, ...METRICS_ROUTES, ...DOCS_ROUTES],
+    }),
+  );
   app.route("/", authority.routes);
 
   /** The protocol's form under its own paths, ours everywhere else. */

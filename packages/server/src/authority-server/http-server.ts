@@ -9,8 +9,8 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { Duplex } from "node:stream";
 import { type BrokerProblem, brokerHeaders, requestIdOf, toBrokerProblem } from "@deputize/authority";
-import { DeputizeError, isDeputizeError, withContext } from "@deputize/core";
-import type { ServerLogger } from "./create-authority-app.ts";
+import { type Clock, DeputizeError, isDeputizeError, withContext } from "@deputize/core";
+import type { Logger, Metrics } from "../telemetry/index.ts";
 import type { SourceAddress } from "./source-address.ts";
 
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -89,14 +89,16 @@ export interface ValidateHandlerOptions {
   readonly source: SourceAddress;
   readonly allowedHosts: readonly string[];
   readonly secure: boolean;
-  readonly logger: ServerLogger;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "request">;
+  readonly clock: Clock;
   /** Everything else. */
   readonly otherwise: NodeHandler;
 }
 
 /** Serves `POST /v1/token/validate` itself and hands on the rest. */
 export function withStraightValidate(options: ValidateHandlerOptions): NodeHandler {
-  const { validate, source, secure, logger, otherwise } = options;
+  const { validate, source, secure, logger, metrics, clock, otherwise } = options;
   const hosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
   const fixed = { ...brokerHeaders(secure), "Content-Type": "application/json" };
 
@@ -134,6 +136,11 @@ export function withStraightValidate(options: ValidateHandlerOptions): NodeHandl
       otherwise(request, response);
       return;
     }
+    const began = clock.monotonicMs();
+    response.on("finish", () => {
+      const seconds = (clock.monotonicMs() - began) / 1000;
+      metrics.request({ route: PATH, method: "POST", status: response.statusCode, seconds });
+    });
     const requestId = requestIdOf(headerOf(request, "x-request-id"));
     const refuse = (error: DeputizeError): void => fail(request, response, requestId, error);
     const tooLarge = (): void =>

@@ -6,4 +6,3 @@ export {
   authorityServerMigrations,
   startAuthority,
 } from "./start-authority.ts";
-export type { ServerLogger } from "./create-authority-app.ts";

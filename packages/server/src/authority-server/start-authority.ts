@@ -20,7 +20,8 @@ import {
   readConfigFile,
 } from "../config/index.ts";
 import { explainStart, listen, stopListening, unwind } from "../lifecycle/index.ts";
-import { type ServerLogger, createAuthorityApp } from "./create-authority-app.ts";
+import { type Logger, createMetrics } from "../telemetry/index.ts";
+import { createAuthorityApp } from "./create-authority-app.ts";
 import {
   type NodeHandler,
   createAuthorityServer,
@@ -35,7 +36,7 @@ export interface StartAuthorityOptions {
   readonly secrets?: Secrets;
   /** An open database with the authority's migrations, which stays open; opened from the settings unless given. */
   readonly store?: Store;
-  readonly logger?: ServerLogger;
+  readonly logger?: Logger;
   readonly clock?: Clock;
   /** Told when a step is done, and how long it took. */
   readonly onStep?: (step: string, milliseconds: number) => void;
@@ -58,7 +59,7 @@ export const authorityServerMigrations = [auditMigrations, authorityMigrations] 
 /** Requests that are still open when we go down get this long; the rest of the ten seconds is for the log. */
 const GRACE_MS = 5_000;
 
-const silent: ServerLogger = { error: () => {}, warn: () => {} };
+const silent: Logger = { error: () => {}, warn: () => {}, info: () => {} };
 
 /** Throws a `DeputizeError` whose message is the line to print. */
 export async function startAuthority(options: StartAuthorityOptions): Promise<StartedAuthority> {
@@ -94,6 +95,11 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
     undo.push(() => ephemeral.close());
     const allowedHosts = hostsOf(settings, publicUrl, port);
     const source = sourceAddress(settings.trustedProxies);
+    let counts: (() => Promise<{ entries: number; pending: number }>) | undefined;
+    const metrics = createMetrics({
+      auditCounts: async () => (await counts?.()) ?? { entries: 0, pending: 0 },
+    });
+    undo.push(async () => metrics.close());
     const app = await step("authority", () =>
       createAuthorityApp({
         settings,
@@ -103,10 +109,12 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
         secrets,
         clock,
         logger,
+        metrics,
         allowedHosts,
         source,
       }),
     );
+    counts = () => app.audit.counts();
     undo.push(() => app.close());
     await step("audit log", () => app.start());
     const listener = getRequestListener(app.fetch);
@@ -116,6 +124,8 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
       allowedHosts,
       secure,
       logger,
+      metrics,
+      clock,
       otherwise: (request, response) => void listener(request, response),
     });
 

@@ -38,6 +38,8 @@ export interface BrokerGuardOptions {
 }
 
 export interface BrokerGuard {
+  /** Who sends a request. Throws `unauthenticated`, `invalid_token`. */
+  caller(c: Context): Promise<BrokerCaller>;
   /** Lets callers pass whose token holds `scope`; anybody with a token when there is none. */
   bearer(scope?: string): MiddlewareHandler;
 }
@@ -83,37 +85,39 @@ export function brokerGuard(options: BrokerGuardOptions): BrokerGuard {
     return caller;
   }
 
+  /** As `authenticate`, with one text for everything that is wrong with a token, and a trace of it. */
+  async function caller(c: Context): Promise<BrokerCaller> {
+    try {
+      return await authenticate(c);
+    } catch (error) {
+      if (!isDeputizeError(error) || error.status !== 401) throw error;
+      await refusalLog.refused({
+        type: "token_auth_failed",
+        reason: error.code,
+        source: sourceOf(c),
+        detail: { path: c.req.path.slice(0, 200) },
+      });
+      throw error.code === "unauthenticated" ? error : refused(error);
+    }
+  }
+
   return {
+    caller,
     bearer(scope) {
       return async function brokerBearer(c, next) {
-        let caller: BrokerCaller;
-        try {
-          caller = await authenticate(c);
-        } catch (error) {
-          if (isDeputizeError(error) && error.status === 401) {
-            await refusalLog.refused({
-              type: "token_auth_failed",
-              reason: error.code,
-              source: sourceOf(c),
-              detail: { path: c.req.path.slice(0, 200) },
-            });
-            // Whatever the rooms call it, the sender reads one text.
-            if (error.code !== "unauthenticated") throw refused(error);
-          }
-          throw error;
-        }
-        if (scope !== undefined && !scopeIsSubset([scope], caller.scopes)) {
+        const found = await caller(c);
+        if (scope !== undefined && !scopeIsSubset([scope], found.scopes)) {
           await refusalLog.refused({
             type: "scope_violation",
             reason: "insufficient_scope",
             source: sourceOf(c),
-            caller,
+            caller: found,
             detail: { needed: scope, path: c.req.path.slice(0, 200) },
           });
           c.set("challenge", bearerChallenge({ realm: "broker", error: "insufficient_scope", scope }));
           throw new DeputizeError("insufficient_scope", `this route needs the scope ${scope}`);
         }
-        c.set("brokerCaller", caller);
+        c.set("brokerCaller", found);
         await next();
       };
     },
