@@ -5,6 +5,7 @@
 import type { AuditLog, RefusalCounter } from "@deputize/audit";
 import { type Clock, DeputizeError, isDeputizeError } from "@deputize/core";
 import type { Ephemeral, Queryable, Store } from "@deputize/store";
+import { AGENT_REFRESH_PREFIX } from "./agents/agent-sessions.ts";
 import { type Agents, createAgents } from "./agents/agents.ts";
 import { type Approvals, createApprovals } from "./approvals/approvals.ts";
 import { type Cases, createCases } from "./cases/cases.ts";
@@ -21,6 +22,7 @@ import type { Principals } from "./principals/principals.ts";
 import { type AuthenticateRequest, createRequestAuthenticator } from "./sessions/request-authenticator.ts";
 import { type Sessions, createSessions } from "./sessions/sessions.ts";
 import { createDeviceTokens } from "./throttle/device.ts";
+import { type AgentLimits, type AgentThrottle, createAgentThrottle } from "./throttle/agent-throttle.ts";
 import { type Throttle, createThrottle } from "./throttle/throttle.ts";
 import type { Issue } from "./tokens/issue.ts";
 import type { Tokens } from "./tokens/tokens.ts";
@@ -33,6 +35,8 @@ export interface PeopleRoomsOptions {
   readonly policy: AuthorityPolicy;
   /** 32 bytes or more. Throws `config_invalid`. */
   readonly rootSecret: Uint8Array;
+  /** Limits of agents that differ from `AGENT_LIMITS`. */
+  readonly agentLimits?: AgentLimits;
   /** For tests that count the work done. */
   readonly passwords?: PasswordHasher;
 }
@@ -55,6 +59,8 @@ export interface PeopleRooms {
   readonly approvals: Approvals;
   readonly cases: Cases;
   readonly throttle: Throttle;
+  /** Limits of agents, for their sign-in here and for requests at any API of the installation. */
+  readonly agentThrottle: AgentThrottle;
   /** Who is behind a request to the API: a cookie session or a bearer token. */
   readonly authenticate: AuthenticateRequest;
   /** The same for routes where only a person's own session counts. */
@@ -77,10 +83,21 @@ export function createPeopleRooms(core: PeopleCore, options: PeopleRoomsOptions)
     principals,
     grants,
     issue,
-    policy: { roles: policy.roles, apiAudience, agentAudiences: Object.keys(policy.audiences) },
+    policy: {
+      roles: policy.roles,
+      apiAudience,
+      agentAudiences: [apiAudience, ...(policy.agentAudiences ?? [])],
+      agentRoles: policy.agentRoles ?? {},
+    },
   };
   const passwords = options.passwords ?? createPasswordHasher();
   const throttle = createThrottle({ ephemeral, key: deriveKey(rootSecret, "throttle") });
+  const agentThrottle = createAgentThrottle({
+    ephemeral,
+    key: deriveKey(rootSecret, "throttle"),
+    ...(options.agentLimits && { limits: options.agentLimits }),
+  });
+  const agents = createAgents(context, agentThrottle);
   const devices = createDeviceTokens({ key: deriveKey(rootSecret, "device"), clock });
   const sessions = createSessions(context, { passwords, throttle, devices });
   const permissions = createPermissions(context);
@@ -90,19 +107,30 @@ export function createPeopleRooms(core: PeopleCore, options: PeopleRoomsOptions)
   return {
     people: createPeople(context, passwords),
     sessions,
-    agents: createAgents(context, throttle),
+    agents,
     permissions,
     approvals: createApprovals(context),
     cases: createCases(context),
     throttle,
+    agentThrottle,
     authenticate: authenticator(false),
     authenticateForDecision: authenticator(true),
     permissionCheck: (tx, { tenant, subject, agents }) =>
       permissions.checkAll(tx, { tenant, person: subject, agents }),
     refreshHandler: {
-      async refresh(refreshToken) {
+      async refresh(refreshToken, source) {
         try {
-          const { tokens: fresh } = await sessions.refresh(refreshToken, "token-endpoint");
+          if (refreshToken.startsWith(`${AGENT_REFRESH_PREFIX}_`)) {
+            const fresh = await agents.refresh(refreshToken, source);
+            return {
+              access_token: fresh.token,
+              refresh_token: fresh.refreshToken,
+              token_type: "Bearer",
+              expires_in: fresh.expiresIn,
+              scope: fresh.scopes.join(" "),
+            };
+          }
+          const { tokens: fresh } = await sessions.refresh(refreshToken, source);
           return {
             access_token: fresh.accessToken,
             refresh_token: fresh.refreshToken,

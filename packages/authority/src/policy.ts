@@ -2,7 +2,7 @@
  * What the installation decides: roles, audiences, and which actor may reach which audience. Written into the
  * database at start, where `attenuate` reads it under the same snapshot as the grant.
  */
-import { DeputizeError, type PrincipalId, parseScope } from "@deputize/core";
+import { DeputizeError, type PrincipalId, parseScope, permissionScope } from "@deputize/core";
 import type { Queryable } from "@deputize/store";
 
 export type AudienceKind = "api" | "agent" | "tool";
@@ -16,6 +16,10 @@ export interface AuthorityPolicy {
   >;
   /** Actor → the audiences that it may reach. */
   readonly edges: Readonly<Record<PrincipalId, readonly string[]>>;
+  /** The audiences, besides the API, for which an agent may sign in with its API key; none unless told (SR-10). */
+  readonly agentAudiences?: readonly string[];
+  /** Roles of registered agents: a name, and the permissions that it stands for. */
+  readonly agentRoles?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The audience of the API that people sign in to. Throws `config_invalid` when there is not exactly one. */
@@ -31,6 +35,19 @@ export function apiAudience(policy: AuthorityPolicy): string {
 export function checkPolicy(policy: AuthorityPolicy): void {
   apiAudience(policy);
   for (const scopes of Object.values(policy.roles)) for (const scope of scopes) parseScope(scope);
+  for (const audience of policy.agentAudiences ?? []) {
+    if (policy.audiences[audience]) continue;
+    throw new DeputizeError(
+      "config_invalid",
+      "`agentAudiences` names an audience that is not in `audiences`",
+    );
+  }
+  for (const [role, permissions] of Object.entries(policy.agentRoles ?? {})) {
+    if (!/^[a-z][a-z0-9_-]{0,63}$/.test(role)) {
+      throw new DeputizeError("config_invalid", `\`${role}\` is no name of a role; use lower-case letters`);
+    }
+    for (const permission of permissions) permissionScope(permission);
+  }
   for (const [actor, audiences] of Object.entries(policy.edges)) {
     for (const audience of audiences) {
       if (policy.audiences[audience]) continue;

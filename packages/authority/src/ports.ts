@@ -15,8 +15,10 @@ export interface PeoplePolicy {
   readonly roles: Readonly<Record<string, readonly string[]>>;
   /** The audience of the API that people sign in to. */
   readonly apiAudience: string;
-  /** The audiences of an agent that signs in with its API key. */
+  /** The audiences for which an agent may sign in with its API key; the API's is one of them. */
   readonly agentAudiences: readonly string[];
+  /** The permissions that each role of agents stands for. */
+  readonly agentRoles: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface AuthorityContext {

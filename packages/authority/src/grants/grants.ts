@@ -73,6 +73,12 @@ export interface Grants {
   get(tx: Queryable, ref: GrantRef): Promise<Grant | undefined>;
   /** Ends the grant and its subtree. Answers what ended; nothing when it had ended before. `by`: who wanted it. */
   revoke(tx: Queryable, ref: GrantRef, reason: string, by?: PrincipalId): Promise<readonly GrantId[]>;
+  /** The same for many grants of one tenant. */
+  revokeMany(
+    tx: Queryable,
+    refs: { readonly tenant: string; readonly ids: readonly GrantId[] },
+    reason: string,
+  ): Promise<readonly GrantId[]>;
   /** Ends every grant in which `actor` acts for `subject`, as when a permission is taken back. */
   revokeBetween(
     tx: Queryable,
@@ -221,6 +227,7 @@ export function createGrants(options: {
         [ref.tenant, ref.id],
       ),
     revoke: (tx, ref, reason, by) => revokeIds(tx, ref.tenant, [ref.id], reason, by),
+    revokeMany: (tx, { tenant, ids }, reason) => revokeIds(tx, tenant, ids, reason),
     async revokeBetween(tx, { tenant, subject, actor }, reason) {
       // Whoever makes such a grant share-locks the actor first: waiting for it here misses none.
       await tx.query(`SELECT FROM authority.principals WHERE tenant = $1 AND id = $2 FOR UPDATE`, [

@@ -1,39 +1,38 @@
 /**
- * HTTP of agents: register, sign in with an API key, and what their owners and administrators decide about them.
+ * HTTP of agents for their owners and for administrators: register, confirm, permit, suspend, change keys.
  *
- * Guarantees: registering is open and opens nothing [AA-D02]; the key is answered once; a wrong key, an unknown
- * one, and a suspended agent's answer alike. An agent or an exchanged token manages no agent.
+ * Guarantees: only a signed-in person registers, and only for their own address; where the installation opens
+ * registration to strangers, what they register stays powerless until its owner confirms it [AA-D02]. A key is answered
+ * once. An agent or an exchanged token manages no agent.
  */
 import { type Context, Hono } from "hono";
-import { problemHandler, readJson } from "@deputize/client";
-import { type Caller, DeputizeError } from "@deputize/core";
-import { z } from "zod";
-import { OVERLAP_SECONDS_MAX } from "../agents/api-keys.ts";
-import type { AgentManager, Agents } from "../agents/agents.ts";
-import { emailSchema } from "../people/email.ts";
+import { parseInput, problemHandler, readJson } from "@deputize/client";
+import { type Caller, DeputizeError, type PrincipalId } from "@deputize/core";
+import type { AgentManager } from "../agents/agent-rows.ts";
+import type { Agents } from "../agents/agents.ts";
+import type { NewKey } from "../agents/api-keys.ts";
 import type { People } from "../people/people.ts";
-import { nameSchema } from "../people/person.ts";
 import { SESSION_COOKIE, readCookie } from "../sessions/cookies.ts";
 import type { AuthenticateRequest } from "../sessions/request-authenticator.ts";
+import * as shapes from "./agent-schemas.ts";
 
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-
-export const RegisterAgentBody = z.strictObject({
-  agent_name: nameSchema.max(100),
-  owner_email: emailSchema,
-});
-export const ApiKeyBody = z.strictObject({ api_key: z.string().min(1).max(200) });
-export const PermissionBody = z.strictObject({ permission: z.string().min(1).max(200) });
-export const RotateKeyBody = z.strictObject({
-  overlap_seconds: z.int().min(0).max(OVERLAP_SECONDS_MAX).default(0),
-});
-export const AgentStateBody = z.strictObject({ status: z.enum(["active", "suspended"]) });
 
 export interface AgentRoutesOptions {
   readonly agents: Agents;
   readonly people: People;
   readonly authenticate: AuthenticateRequest;
   readonly sourceOf: (c: Context) => string;
+  /** Who may register: people who are signed in (`owner`, unless told), or also strangers (`open`). */
+  readonly registration?: "owner" | "open";
+}
+
+function keyAnswer(made: NewKey): Record<string, string> {
+  return {
+    api_key: made.apiKey,
+    key_id: made.keyId,
+    ...(made.expires !== undefined && { expires_at: made.expires }),
+  };
 }
 
 export function agentRoutes(options: AgentRoutesOptions): Hono {
@@ -53,70 +52,132 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
         "a person manages agents, at a session of their own",
       );
     }
-    return { tenant: caller.tenant, subject: caller.subject, isAdmin: caller.roles.includes("admin") };
+    const person = await people.get(caller.subject, caller.tenant);
+    return {
+      tenant: caller.tenant,
+      subject: caller.subject,
+      isAdmin: caller.roles.includes("admin"),
+      ...(person && { email: person.email }),
+    };
+  }
+
+  /** For whom an agent is registered: the person's own address, or anybody's when an administrator vouches. */
+  function owning(by: AgentManager, email: string): { owner?: PrincipalId; vouchedBy?: PrincipalId } {
+    if (by.email === email) return { owner: by.subject };
+    if (by.isAdmin) return { vouchedBy: by.subject };
+    throw new DeputizeError("forbidden", "register agents under your own address");
   }
 
   app.post("/agents/register", async (c) => {
     c.header("Cache-Control", "no-store");
-    const body = await readJson(c, RegisterAgentBody);
-    // A signed-in person registers for themselves; a stranger's word about the address is kept as a word.
-    const by = hasCredential(c.req.raw) ? await manager(c) : undefined;
-    const person = by && (await people.get(by.subject, by.tenant));
-    if (person && person.email !== body.owner_email) {
-      throw new DeputizeError("forbidden", "register agents under your own address");
+    if (options.registration !== "open" && !hasCredential(c.req.raw)) {
+      throw new DeputizeError("unauthenticated", "sign in first: an agent is registered by its owner");
     }
+    const by = hasCredential(c.req.raw) ? await manager(c) : undefined;
+    const body = await readJson(c, shapes.RegisterAgentBody);
     const made = await agents.register({
       name: body.agent_name,
       ownerEmail: body.owner_email,
       source: sourceOf(c),
-      ...(person && { owner: person.id }),
+      ...(by && owning(by, body.owner_email)),
     });
-    return c.json({ agent_id: made.agentId, api_key: made.apiKey, key_id: made.keyId }, 201);
+    return c.json({ agent_id: made.agentId, ...keyAnswer(made) }, 201);
   });
 
-  app.post("/auth/login", async (c) => {
-    c.header("Cache-Control", "no-store");
-    const { api_key } = await readJson(c, ApiKeyBody);
-    const token = await agents.signIn(api_key, sourceOf(c));
-    return c.json({
-      access_token: token.token,
-      token_type: "bearer",
-      expires_in: token.expiresIn,
-      scope: token.scopes.join(" "),
-    });
+  app.get("/agents", async (c) => {
+    const by = await manager(c);
+    const { limit, cursor } = parseInput(shapes.AgentListQuery, c.req.query());
+    const page = { ...(limit !== undefined && { limit }), ...(cursor !== undefined && { cursor }) };
+    return c.json(await agents.list(by, page));
   });
-
-  app.get("/agents", async (c) => c.json({ agents: await agents.list(await manager(c)) }));
 
   const one = `/agents/:id{${UUID}}` as "/agents/:id";
   app.get(one, async (c) => c.json(await agents.get(await manager(c), c.req.param("id"))));
   app.patch(one, async (c) => {
     const by = await manager(c);
-    const { status } = await readJson(c, AgentStateBody);
-    await (status === "active"
-      ? agents.reactivate(by, c.req.param("id"))
-      : agents.suspend(by, c.req.param("id")));
-    return c.json(await agents.get(by, c.req.param("id")));
+    const id = c.req.param("id");
+    const { status, agent_name } = await readJson(c, shapes.ChangeAgentBody);
+    if (agent_name !== undefined) await agents.rename(by, id, agent_name);
+    if (status === "active") await agents.resume(by, id);
+    if (status === "suspended") await agents.suspend(by, id);
+    return c.json(await agents.get(by, id));
+  });
+  app.delete(one, async (c) => {
+    await agents.remove(await manager(c), c.req.param("id"));
+    return c.body(null, 204);
+  });
+  for (const verb of ["confirm", "suspend", "resume"] as const) {
+    app.post(`${one}/${verb}`, async (c) => {
+      const by = await manager(c);
+      await agents[verb](by, c.req.param("id"));
+      return c.json(await agents.get(by, c.req.param("id")));
+    });
+  }
+
+  app.get(`${one}/permissions`, async (c) =>
+    c.json(await agents.permissions.view(await manager(c), c.req.param("id"))),
+  );
+  app.put(`${one}/permissions`, async (c) => {
+    const by = await manager(c);
+    const { permissions, roles } = await readJson(c, shapes.SetPermissionsBody);
+    await agents.permissions.set(by, c.req.param("id"), {
+      permissions: permissions.map(({ permission, expires_at }) => ({
+        permission,
+        ...(expires_at !== undefined && { expiresAt: expires_at }),
+      })),
+      ...(roles && { roles }),
+    });
+    return c.json(await agents.permissions.view(by, c.req.param("id")));
+  });
+  app.delete(`${one}/permissions`, async (c) => {
+    await agents.permissions.set(await manager(c), c.req.param("id"), { permissions: [], roles: [] });
+    return c.body(null, 204);
   });
   app.post(`${one}/permissions`, async (c) => {
     const by = await manager(c);
-    const body = await readJson(c, PermissionBody);
-    await agents.addPermission(by, c.req.param("id"), body.permission);
+    const { permission, expires_at } = await readJson(c, shapes.AddPermissionBody);
+    await agents.permissions.add(by, c.req.param("id"), {
+      permission,
+      ...(expires_at !== undefined && { expiresAt: expires_at }),
+    });
     return c.json(await agents.get(by, c.req.param("id")));
   });
   app.delete(`${one}/permissions/:permission`, async (c) => {
-    await agents.removePermission(await manager(c), c.req.param("id"), c.req.param("permission"));
+    await agents.permissions.remove(await manager(c), c.req.param("id"), c.req.param("permission"));
     return c.body(null, 204);
   });
+  app.put(`${one}/roles/:role`, async (c) => {
+    await agents.permissions.addRole(await manager(c), c.req.param("id"), c.req.param("role"));
+    return c.body(null, 204);
+  });
+  app.delete(`${one}/roles/:role`, async (c) => {
+    await agents.permissions.removeRole(await manager(c), c.req.param("id"), c.req.param("role"));
+    return c.body(null, 204);
+  });
+
   app.get(`${one}/keys`, async (c) =>
     c.json({ keys: await agents.keys(await manager(c), c.req.param("id")) }),
   );
+  app.post(`${one}/keys`, async (c) => {
+    c.header("Cache-Control", "no-store");
+    const by = await manager(c);
+    const { scopes, expires_at } = await readJson(c, shapes.NewKeyBody);
+    const made = await agents.createKey(by, c.req.param("id"), {
+      ...(scopes && { scopes }),
+      ...(expires_at !== undefined && { expiresAt: expires_at }),
+    });
+    return c.json(keyAnswer(made), 201);
+  });
   app.post(`${one}/keys/:key/rotate`, async (c) => {
     c.header("Cache-Control", "no-store");
     const by = await manager(c);
-    const { overlap_seconds } = await readJson(c, RotateKeyBody);
-    const made = await agents.rotateKey(by, c.req.param("id"), c.req.param("key"), overlap_seconds);
-    return c.json({ key_id: made.keyId, api_key: made.apiKey }, 201);
+    const { overlap_seconds, at, forced } = await readJson(c, shapes.RotateKeyBody);
+    const made = await agents.rotateKey(by, c.req.param("id"), c.req.param("key"), {
+      forced,
+      ...(at !== undefined && { at }),
+      ...(overlap_seconds !== undefined && { overlapSeconds: overlap_seconds }),
+    });
+    return c.json(keyAnswer(made), 201);
   });
   app.delete(`${one}/keys/:key`, async (c) => {
     await agents.revokeKey(await manager(c), c.req.param("id"), c.req.param("key"));

@@ -27,7 +27,7 @@ const JWT = "urn:ietf:params:oauth:token-type:jwt";
 /** The refresh grant and refresh-token revocation, by whoever keeps sessions. */
 export interface RefreshHandler {
   /** Throws `invalid_grant`. */
-  refresh(refreshToken: string): Promise<Record<string, unknown>>;
+  refresh(refreshToken: string, source: string): Promise<Record<string, unknown>>;
   /** Ends the session of a refresh token; no error when there is none. */
   revoke(refreshToken: string): Promise<void>;
 }
@@ -181,7 +181,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
       case "refresh_token": {
         if (!refreshHandler) throw new DeputizeError("unsupported_grant_type", "refresh is not offered here");
         c.header("Cache-Control", "no-store");
-        return c.json(await refreshHandler.refresh(form.refresh_token));
+        return c.json(await refreshHandler.refresh(form.refresh_token, options.sourceOf(c)));
       }
     }
   });

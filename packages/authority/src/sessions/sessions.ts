@@ -9,7 +9,7 @@
  */
 import { type Caller, DeputizeError, isUuid, newId } from "@deputize/core";
 import { deriveKey } from "../credentials/derive-key.ts";
-import { newOpaqueToken, opaqueTokenHash, successorToken } from "../credentials/opaque-token.ts";
+import { newOpaqueToken, opaqueTokenHash } from "../credentials/opaque-token.ts";
 import type { PasswordHasher } from "../credentials/password.ts";
 import { rememberFirstParty } from "../first-party.ts";
 import { foldEmail } from "../people/email.ts";
@@ -25,12 +25,11 @@ import type { DeviceTokens } from "../throttle/device.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { SESSION_COOKIE, readCookie } from "./cookies.ts";
 import { assertCsrf, csrfToken } from "./csrf.ts";
+import { createRefreshFamily } from "./refresh-family.ts";
 import { createSessionRoots } from "./session-roots.ts";
 import { type LiveSession, callerOf, findSession } from "./session-rows.ts";
 
 export const SESSION_SECONDS = 7 * 24 * 3600;
-/** How long after its use a refresh token still answers with its unused successor: a lost response, two tabs. */
-const RETRY_MS = 10_000;
 const REFRESH_PREFIX = "drt";
 const COOKIE_PREFIX = "dss";
 /** A person's newest sessions; older ones end when another begins. */
@@ -116,6 +115,7 @@ export function createSessions(
   const cookieKey = deriveKey(context.rootSecret, "session");
   const refreshKey = deriveKey(context.rootSecret, "refresh");
   const csrfKey = deriveKey(context.rootSecret, "csrf");
+  const families = createRefreshFamily({ key: refreshKey, clock, prefix: REFRESH_PREFIX });
   const now = () => new Date(clock.nowMs());
   const { root, permittedAgents, isCurrent, renewRoot, holdPerson, lockSession, endWhere } =
     createSessionRoots(context);
@@ -167,10 +167,9 @@ export function createSessions(
       const person = personFromRow(row);
       const id = newId(clock);
       const secret = request.client === "browser" ? newOpaqueToken(COOKIE_PREFIX) : undefined;
-      const refreshToken = request.client === "api" ? newOpaqueToken(REFRESH_PREFIX) : undefined;
       const expires = new Date(clock.nowMs() + SESSION_SECONDS * 1000);
 
-      const session = await store.transaction("authority", async (tx) => {
+      const begun = await store.transaction("authority", async (tx) => {
         if (checked.rehash !== undefined) {
           await tx.query(
             "UPDATE authority.passwords SET hash = $4 WHERE tenant = $1 AND principal_id = $2 AND hash = $3",
@@ -196,13 +195,10 @@ export function createSessions(
             expires,
           ],
         );
-        if (refreshToken !== undefined) {
-          await tx.query(
-            `INSERT INTO authority.refresh_tokens (token_hash, tenant, session_id, issued_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5)`,
-            [opaqueTokenHash(refreshKey, refreshToken), person.tenant, id, now(), expires],
-          );
-        }
+        const refreshToken =
+          request.client === "api"
+            ? await families.begin(tx, { tenant: person.tenant, id, expires })
+            : undefined;
         await audit.record(tx, {
           action: "session.signed_in",
           outcome: "allowed",
@@ -218,8 +214,10 @@ export function createSessions(
           [person.tenant, person.id],
           "too_many_sessions",
         );
-        return findSession(tx, "id", id, clock.nowMs());
+        return { session: await findSession(tx, "id", id, clock.nowMs()), refreshToken };
       });
+      const session = begun?.session;
+      const refreshToken = begun?.refreshToken;
       if (!session) throw new DeputizeError("invalid_credentials", "Invalid email or password");
       const access = refreshToken === undefined ? undefined : await issue(session);
       return {
@@ -237,44 +235,22 @@ export function createSessions(
     },
 
     async refresh(refreshToken, source) {
-      const hash = opaqueTokenHash(refreshKey, refreshToken);
       const outcome = await store.transaction("authority", async (tx): Promise<RefreshOutcome> => {
-        const found = await tx.query<{ session_id: string }>(
-          "SELECT session_id FROM authority.refresh_tokens WHERE token_hash = $1",
-          [hash],
-        );
-        const sessionId = found.rows[0]?.session_id;
+        const sessionId = await families.sessionOf(tx, refreshToken);
         if (sessionId === undefined) return { kind: "refused", reason: "unknown_refresh_token" };
         // One refresh a session at a time: the second waits here, and reads the token after the first has used it.
         const session = await lockSession(tx, sessionId);
         if (!session) return { kind: "refused", reason: "session_ended" };
-        const { rows } = await tx.query<{ used_at: Date | null; expires_at: Date; successor_used: boolean }>(
-          `SELECT t.used_at, t.expires_at, n.used_at IS NOT NULL AS successor_used FROM authority.refresh_tokens t
-           LEFT JOIN authority.refresh_tokens n ON n.token_hash = t.successor_hash WHERE t.token_hash = $1`,
-          [hash],
-        );
-        const row = rows[0];
-        if (!row || row.expires_at.getTime() <= clock.nowMs())
-          return { kind: "refused", reason: "session_ended" };
-        const successor = successorToken(refreshKey, REFRESH_PREFIX, refreshToken);
-        if (row.used_at !== null) {
-          const retried = clock.nowMs() - row.used_at.getTime() <= RETRY_MS && !row.successor_used;
-          if (!retried) {
-            await endWhere(tx, "s.id = $1", [sessionId], "refresh_reused");
-            return { kind: "refused", reason: "refresh_reused" };
-          }
-        } else {
-          const successorHash = opaqueTokenHash(refreshKey, successor);
-          await tx.query(
-            `INSERT INTO authority.refresh_tokens (token_hash, tenant, session_id, issued_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5)`,
-            [successorHash, session.person.tenant, sessionId, now(), row.expires_at],
-          );
-          await tx.query(
-            "UPDATE authority.refresh_tokens SET used_at = $2, successor_hash = $3 WHERE token_hash = $1",
-            [hash, now(), successorHash],
-          );
+        const spent = await families.spend(tx, refreshToken, {
+          tenant: session.person.tenant,
+          id: sessionId,
+        });
+        if (spent.kind === "ended") return { kind: "refused", reason: "session_ended" };
+        if (spent.kind === "reused") {
+          await endWhere(tx, "s.id = $1", [sessionId], "refresh_reused");
+          return { kind: "refused", reason: "refresh_reused" };
         }
+        const { successor } = spent;
         const current = await renewRoot(tx, session);
         if (!current) return { kind: "refused", reason: "session_ended" };
         await tx.query("UPDATE authority.sessions SET last_used_at = $2 WHERE id = $1", [sessionId, now()]);

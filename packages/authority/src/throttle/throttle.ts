@@ -25,12 +25,6 @@ const THROTTLE = {
   device: { points: 10, durationSeconds: 15 * MINUTE_SECONDS },
   /** Sign-ups of one source. */
   signUp: { points: 10, durationSeconds: 60 * MINUTE_SECONDS },
-  /** Agents registered by one source. */
-  register: { points: 20, durationSeconds: 60 * MINUTE_SECONDS },
-  /** Wrong API keys of one source. Keys cannot be guessed; this bounds the work. */
-  wrongKey: { points: 60, durationSeconds: MINUTE_SECONDS },
-  /** Sign-ins of one agent; this bounds the rows. */
-  agentSignIn: { points: 120, durationSeconds: MINUTE_SECONDS },
 } as const;
 
 export interface SignInAttempt {
@@ -48,7 +42,7 @@ export interface Throttle {
   /** Gives the allowance back after a success, so that only failures in a row count. */
   signedIn(attempt: SignInAttempt): Promise<void>;
   /** Takes one of a source's allowance of this kind. Throws `rate_limited`. */
-  once(kind: "signUp" | "register" | "agentSignIn" | "wrongKey", source: string): Promise<void>;
+  once(kind: "signUp", source: string): Promise<void>;
 }
 
 export function createThrottle(options: {
@@ -65,9 +59,6 @@ export function createThrottle(options: {
     account: limiter("account"),
     device: limiter("device"),
     signUp: limiter("signUp"),
-    register: limiter("register"),
-    agentSignIn: limiter("agentSignIn"),
-    wrongKey: limiter("wrongKey"),
   };
 
   const digest = (...parts: string[]) => mac(key, ...parts).toString("base64url");
