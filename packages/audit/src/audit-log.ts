@@ -24,6 +24,13 @@ export interface AuditLogOptions {
   readonly anchorFile?: string;
   /** A second key that cosigns each checkpoint (C2SP tlog-cosignature). */
   readonly witness?: { readonly name: string; readonly key: string };
+  /**
+   * Verify the whole log at the start: an edited, inserted, moved or missing entry stops the log, and with it everything that must be
+   * logged. `start` waits two seconds for it; the rest of a long log is read while it already serves.
+   */
+  readonly verifyAtStart?: boolean;
+  /** Verifier keys that signed this log before its key was changed, for `verifyAtStart`. */
+  readonly earlierKeys?: readonly string[];
   /** Entries that one commit appends at most; 2,000 unless told. */
   readonly batchSize?: number;
   /** How often an idle leader looks for entries of other processes; 200 ms unless told. */
@@ -140,7 +147,7 @@ export interface AuditLog {
   /** Erases what identifies a principal in the log; leaves, proofs and checkpoints stay valid [SR-24].
    * Returns how many entries it touched. */
   erase(principal: PrincipalId): Promise<number>;
-  /** Starts the sequencer. Throws `audit_unavailable` when the store is behind the anchor. */
+  /** Starts the sequencer. Throws `audit_unavailable` when the store is behind the anchor, or damaged as far as was verified. */
   start(): Promise<void>;
   /** Waits until all entries submitted before the call are signed. Throws `timeout` after 15 s. */
   flush(): Promise<void>;

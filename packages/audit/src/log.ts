@@ -6,11 +6,12 @@
  * Does not: decide who may see a receipt, beyond `onlyFor`.
  */
 import { DeputizeError, newId, systemClock } from "@deputize/core";
-import { type Anchor, openAnchor } from "./anchor.ts";
+import { type Anchor, openAnchor, readAnchor } from "./anchor.ts";
 import { createAppender, unavailable } from "./appender.ts";
 import type { AuditLog, AuditLogOptions } from "./audit-log.ts";
 import { eraseOpenings } from "./erase.ts";
 import { encodeEvent } from "./event.ts";
+import { readStoreLog } from "./log-source.ts";
 import { queryEntries } from "./query.ts";
 import { proveConsistency, proveEntry } from "./receipt.ts";
 import { auditReader, readCheckpoint } from "./reader.ts";
@@ -21,9 +22,11 @@ import {
   type StepResult,
   checkAnchorAtStart,
   createSequencer,
+  fatal,
 } from "./sequencer.ts";
 import { sharedRun } from "./shared-run.ts";
 import { noteSigner, witness } from "./signer.ts";
+import { type LogItem, verifyItems } from "./verify-log.ts";
 import { createView } from "./view.ts";
 
 const DEFAULTS = { batchSize: 2_000, pollMs: 200, leaseMs: 3_000 } as const;
@@ -37,6 +40,9 @@ const REST_PER_STEP = 3;
 
 const FLUSH_MS = 15_000;
 const RETRY_MS = 500;
+
+/** How long the start waits for the log to be verified. */
+const VERIFY_WAIT_MS = 2_000;
 
 /** Makes the log. Throws `config_invalid` for a bad key or origin. Nothing runs before `start`. */
 export function createAuditLog(options: AuditLogOptions): AuditLog {
@@ -53,6 +59,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   let eagerUntil = 0;
   let wake = (): void => {};
   let turn: Promise<unknown> = Promise.resolve();
+  let verifying: Promise<void> | undefined;
 
   async function open() {
     const anchor = options.anchorFile === undefined ? undefined : await openAnchor(options.anchorFile);
@@ -108,6 +115,26 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       await sleep(rest, (end) => {
         wake = end;
       });
+    }
+  }
+
+  /** Reads the whole log; what is wrong with it stops this process from recording anything more [SR-20]. */
+  async function verifyAll(): Promise<void> {
+    const publicKey = [...(options.earlierKeys ?? []), signer.verifierKey];
+    const held = options.anchorFile === undefined ? [] : await readAnchor(options.anchorFile);
+    const report = await verifyItems(whileOpen(readStoreLog(db)), { publicKey, held });
+    // The newest entries may just not be signed yet, when another process leads.
+    const problem = report.problems.find(({ kind }) => kind !== "unsigned");
+    if (stopping || !problem) return;
+    const { seq, entryId, message } = problem;
+    damaged = fatal(`entry ${seq}${entryId === undefined ? "" : ` (${entryId})`}: ${message}`);
+    options.onError?.(damaged, true);
+  }
+
+  async function* whileOpen(items: AsyncIterable<LogItem>): AsyncGenerator<LogItem> {
+    for await (const item of items) {
+      if (stopping) return;
+      yield item;
     }
   }
 
@@ -196,6 +223,13 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       return eraseOpenings(store, principal);
     },
     start: async () => {
+      if (options.verifyAtStart) {
+        verifying ??= verifyAll().catch((error: unknown) => {
+          if (!stopping) options.onError?.(error, false);
+        });
+        await Promise.race([verifying, sleep(VERIFY_WAIT_MS)]);
+        if (damaged) throw damaged;
+      }
       await step();
       loop ??= run();
     },
@@ -207,6 +241,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       stopping = true;
       wake();
       await loop;
+      await verifying;
       await turn;
       const parts = await opening?.catch(() => undefined);
       await parts?.sequencer.resign().catch((error: unknown) => options.onError?.(error, false));

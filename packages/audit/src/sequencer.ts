@@ -251,7 +251,8 @@ class Fenced extends Error {}
 /** The log cannot say what was committed: it must not sign anything more until a person has looked. */
 export class LogDamaged extends DeputizeError {}
 
-function fatal(what: string): LogDamaged {
+/** What stops the log, with the fix. */
+export function fatal(what: string): LogDamaged {
   return new LogDamaged(
     "audit_unavailable",
     `${what}; run \`deputize audit verify\` before anything is signed`,
