@@ -50,15 +50,15 @@ export interface GrantNode {
 
 export interface GrantFilter {
   /** A principal's id, a SPIFFE id, `app:<app_id>`, or a person's address. */
-  readonly subject?: string;
-  readonly actor?: string;
-  readonly app?: string;
-  readonly task?: string;
-  readonly state?: GrantState;
+  readonly subject?: string | undefined;
+  readonly actor?: string | undefined;
+  readonly app?: string | undefined;
+  readonly task?: string | undefined;
+  readonly state?: GrantState | undefined;
   /** `next` of the page before. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
   /** 100 unless told, 1 to 1,000. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 export interface GrantTree {
@@ -152,12 +152,13 @@ export function createGrantTree(options: { readonly db: () => Queryable; readonl
 
   /** Undefined when nobody is called that. */
   async function principal(tenant: string, name: string): Promise<string | undefined> {
+    const appId = name.replace(/^app:/, "");
     if (isUuid(name)) return name;
     const { rows } = await options.db().query<{ id: string }>(
       `SELECT principal_id AS id FROM authority.workers WHERE tenant = $1 AND spiffe = $2
        UNION ALL SELECT principal_id FROM authority.apps WHERE tenant = $1 AND app_id = $3
        UNION ALL SELECT principal_id FROM authority.people WHERE tenant = $1 AND email = lower($2) LIMIT 1`,
-      [tenant, name, name.replace(/^app:/, "")],
+      [tenant, name, appId],
     );
     return rows[0]?.id;
   }

@@ -4,14 +4,12 @@
  * Guarantees: nothing here is shared between processes but the store and the ephemeral state, so any number of them can
  * stand behind one public URL. Every request passes the same door: request id, headers, Host, one credential.
  */
-import { createPrivateKey } from "node:crypto";
 import type { HttpBindings } from "@hono/node-server";
 import { type AuditLog, createAuditLog, refusalCounter } from "@deputize/audit";
 import {
   type Authority,
   type AuthorityPolicy,
   type Broker,
-  type PrivateJwk,
   brokerProblemResponse,
   brokerRequest,
   AUTHORITY_ROUTES,
@@ -29,7 +27,7 @@ import { type Clock, DeputizeError, type PrincipalId, stableId } from "@deputize
 import type { Ephemeral, Store } from "@deputize/store";
 import { type Context, Hono } from "hono";
 import manifest from "../../package.json" with { type: "json" };
-import { type AuthoritySettings, adminSecretCheck, type Secrets, tokenKeyStore } from "../config/index.ts";
+import { type AuthoritySettings, adminSecretCheck, type Secrets, tokenKeyStore, tokenKeys } from "../config/index.ts";
 import { DOCS_ROUTES, docsRoutes } from "../docs/index.ts";
 import { type Logger, METRICS_ROUTES, type Metrics, metricsRoutes, observe } from "../telemetry/index.ts";
 import { pruneAuthority } from "./prune-authority.ts";
@@ -103,7 +101,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     clock,
     issuer: publicUrl,
     secrets: {
-      signingKeys: [createPrivateKey(secrets.tokenKey).export({ format: "jwk" }) as unknown as PrivateJwk],
+      signingKeys: tokenKeys(secrets),
       signingKeyStore: tokenKeyStore(settings.secretsFile),
       rootSecret,
     },
