@@ -27,7 +27,13 @@ import { type Clock, DeputizeError, type PrincipalId, stableId } from "@deputize
 import type { Ephemeral, Store } from "@deputize/store";
 import { type Context, Hono } from "hono";
 import manifest from "../../package.json" with { type: "json" };
-import { type AuthoritySettings, adminSecretCheck, type Secrets, tokenKeyStore, tokenKeys } from "../config/index.ts";
+import {
+  type AuthoritySettings,
+  adminSecretCheck,
+  type Secrets,
+  tokenKeyStore,
+  tokenKeys,
+} from "../config/index.ts";
 import { DOCS_ROUTES, docsRoutes } from "../docs/index.ts";
 import { type Logger, METRICS_ROUTES, type Metrics, metricsRoutes, observe } from "../telemetry/index.ts";
 import { pruneAuthority } from "./prune-authority.ts";
