@@ -2,7 +2,7 @@
  * Appends in transactions of their own, many to a commit: events that come in while one commit is under way share
  * the next. A fast stream of refusals costs few commits, and each caller still hears that its entry is committed.
  */
-import { type Clock, DeputizeError, newId } from "@deputize/core";
+import { type Clock, DeputizeError, newId, telemetry } from "@deputize/core";
 import type { Store } from "@deputize/store";
 import { type AuditEvent, encodeEvent } from "./event.ts";
 
@@ -40,10 +40,12 @@ export function createAppender(store: Store, clock: Clock): Appender {
   async function commit(group: readonly Waiting[]): Promise<void> {
     try {
       const entries = `[${group.map((item) => `{"id":"${item.id}","event":${item.event}}`).join(",")}]`;
+      const began = clock.monotonicMs();
       await store.transaction("sequencer", async (tx) => {
         await tx.query("SET LOCAL synchronous_commit = on");
         await tx.query("SELECT audit.submit_many($1::jsonb)", [entries]);
       });
+      telemetry.observe("audit_record", (clock.monotonicMs() - began) / 1000, {});
       for (const item of group) item.done();
     } catch (error) {
       // One entry that the database refuses must not take the others with it.

@@ -25,6 +25,7 @@ export interface Submission {
 }
 
 export interface NewEntry {
+  readonly action: string;
   readonly leaf: string;
   readonly openings: Openings;
   readonly tenant: string;
@@ -68,7 +69,8 @@ export function makeEntry(submission: Submission, place: Place): NewEntry {
     ...(event.reason !== undefined && { reason: event.reason }),
     commitments,
   });
-  return { leaf, openings, tenant: event.tenant, subject: event.subject, about: event.about ?? [] };
+  const { action, tenant, subject, about = [] } = event;
+  return { action, leaf, openings, tenant, subject, about };
 }
 
 type PrivateParts = Partial<Record<OpeningField, Record<string, unknown>>>;

@@ -8,7 +8,7 @@
  * goes on from what the database says: running and recovering are the same path.
  * Does not: decide what is true. It logs what was committed.
  */
-import { type Clock, DeputizeError, newId } from "@deputize/core";
+import { type Clock, DeputizeError, newId, telemetry } from "@deputize/core";
 import type { Queryable, Store } from "@deputize/store";
 import type { Anchor } from "./anchor.ts";
 import { canonical } from "./canonical.ts";
@@ -122,9 +122,19 @@ export function createSequencer(options: SequencerOptions): Sequencer {
 
   /** Appends one batch in one transaction; returns how many. */
   async function append(leader: Leadership): Promise<number> {
-    const db = store.pool("sequencer");
-    const batch = await readOutbox(db, batchSize);
+    const batch = await readOutbox(store.pool("sequencer"), batchSize);
     if (batch.length === 0) return 0;
+    const began = clock.monotonicMs();
+    await telemetry.span("audit.append", { entries: batch.length }, () => appendBatch(leader, batch));
+    telemetry.observe("audit_write", (clock.monotonicMs() - began) / 1000, {});
+    return batch.length;
+  }
+
+  async function appendBatch(
+    leader: Leadership,
+    batch: Awaited<ReturnType<typeof readOutbox>>,
+  ): Promise<void> {
+    const db = store.pool("sequencer");
     const taken = await readTaken(
       db,
       batch.map((item) => item.id),
@@ -143,6 +153,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       leader.lastHash = hash;
       const { subject = null, about, openings, tenant } = entry;
       return {
+        action: entry.action,
         row: {
           seq,
           id: submission.id,
@@ -177,7 +188,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       );
       if (gone.rowCount !== batch.length) throw new Fenced();
     });
-    return batch.length;
+    for (const { action } of entries) telemetry.count("audit_events", { event_type: action });
   }
 
   async function swapHead(tx: Queryable, leader: Leadership, oldSize: number): Promise<void> {

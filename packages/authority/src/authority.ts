@@ -14,6 +14,7 @@ import {
 import { type Exchange, type PermissionCheck, createExchange } from "./exchange/exchange.ts";
 import { type BrokerOptions, brokerSettings } from "./broker/broker-settings.ts";
 import { type BrokerRooms, createBroker } from "./broker/create-broker.ts";
+import { meteredExchange } from "./exchange/metered-exchange.ts";
 import { isFirstParty } from "./first-party.ts";
 import { type Grants, createGrants } from "./grants/grants.ts";
 import { agentAuthRoutes } from "./http/agent-auth.ts";
@@ -156,20 +157,22 @@ export interface Delegation {
 /** Exchange and the HTTP of tokens, over the core and what the people rooms answer. */
 export function createDelegation(core: GrantCore, options: DelegationOptions): Delegation {
   const { store, policy } = options;
-  const exchange = createExchange({
-    store,
-    clock: core.clock,
-    grants: core.grants,
-    issue: core.issue,
-    audit: options.audit,
-    permissionCheck: options.permissionCheck,
-    defaultLifetimeSeconds: core.lifetimes.workerSeconds,
-    agentAt: (audience): PrincipalId | undefined => {
-      const answers = policy.audiences[audience];
-      return answers?.kind === "agent" ? answers.principal : undefined;
-    },
-    isSessionCaller: isFirstParty,
-  });
+  const exchange = meteredExchange(
+    createExchange({
+      store,
+      clock: core.clock,
+      grants: core.grants,
+      issue: core.issue,
+      audit: options.audit,
+      permissionCheck: options.permissionCheck,
+      defaultLifetimeSeconds: core.lifetimes.workerSeconds,
+      agentAt: (audience): PrincipalId | undefined => {
+        const answers = policy.audiences[audience];
+        return answers?.kind === "agent" ? answers.principal : undefined;
+      },
+      isSessionCaller: isFirstParty,
+    }),
+  );
   const clientCredentials = createClientCredentials({
     store,
     clock: core.clock,

@@ -68,7 +68,7 @@ export const COUNTERS = {
 /** Things that take time, in seconds. */
 export const DURATIONS = {
   audit_write: { help: "Time to append and sign one batch of audit entries", labels: {} },
-  audit_record: { help: "Time until one audit entry of its own is committed", labels: {} },
+  audit_record: { help: "Time to commit a group of audit entries in a transaction of their own", labels: {} },
 } as const satisfies Record<string, { readonly help: string; readonly labels: LabelValues }>;
 
 type Labels<T extends { readonly labels: LabelValues }> = { readonly [K in keyof T["labels"]]: string };

@@ -9,9 +9,9 @@
  */
 import { drizzle } from "drizzle-orm/node-postgres";
 import type pg from "pg";
-import { type Caller, DeputizeError } from "@deputize/core";
+import { type Caller, DeputizeError, isDeputizeError, telemetry } from "@deputize/core";
 import { type Backend, embeddedBackend, postgresBackend } from "./backend.ts";
-import { mapDatabaseError } from "./errors.ts";
+import { mapDatabaseError, sqlState } from "./errors.ts";
 import { type MigrationSet, migrate } from "./migrate.ts";
 import type { QueryResult, Queryable, Tx } from "./queryable.ts";
 import { DEFAULT_ROLE_PREFIX, LOGIN_ROLES, type LoginRole, type StoreSecrets } from "./roles.ts";
@@ -140,7 +140,7 @@ export function serve(backend: Backend, secrets: StoreSecrets): Store {
     try {
       client = await backend.pool(role).connect();
     } catch (error) {
-      throw mapDatabaseError(error);
+      throw fault(error, "connect");
     }
     let open = true;
     let broken = false;
@@ -171,7 +171,7 @@ export function serve(backend: Backend, secrets: StoreSecrets): Store {
     } catch (error) {
       open = false;
       broken = !(await rollback(backend, client, tx.settled));
-      throw mapDatabaseError(error);
+      throw fault(error, "transaction");
     } finally {
       clearTimeout(timer);
       client.release(broken);
@@ -219,6 +219,15 @@ export function serve(backend: Backend, secrets: StoreSecrets): Store {
     listen: (channel, onWake) => backend.listen(channel, onWake),
     close: () => backend.close(),
   };
+}
+
+/** The error as callers see it. What is the database's own trouble, and no refusal, is counted. */
+function fault(error: unknown, operation: "connect" | "transaction"): unknown {
+  const mapped = mapDatabaseError(error);
+  const own =
+    mapped !== error && isDeputizeError(mapped) ? mapped.status >= 500 : sqlState(error) !== undefined;
+  if (own) telemetry.count("db_errors", { operation });
+  return mapped;
 }
 
 /** The server ends a late statement by its own timeout; the embedded one has to lose its thread. */

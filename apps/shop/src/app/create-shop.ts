@@ -42,7 +42,13 @@ import { hopAuthority } from "./agent-authority.ts";
 import { SKILLS, shopAgents } from "./agents.ts";
 import { approvalGate, withPresentApprovals } from "./approval-gate.ts";
 import { localFetch } from "./local-fetch.ts";
-import type { Logger } from "@deputize/server/telemetry";
+import {
+  type Logger,
+  createMetrics,
+  metricSources,
+  metricsRoutes,
+  observe,
+} from "@deputize/server/telemetry";
 import {
   AGENTS,
   AGENT_SCOPES,
@@ -165,7 +171,9 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     });
 
   problemHandler(app, { log: fault });
+  const metrics = createMetrics(metricSources({ store, audit }));
   app.use(
+    observe({ metrics, logger }),
     securityHeaders(at.api),
     requestContext({ allowedHosts: [new URL(at.api).host, ...(options.allowedHosts ?? [])] }),
     staticFiles(options.webRoot),
@@ -174,6 +182,7 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     "/",
     healthRoutes({ store, ephemeral, model: { name: model.name, offline: model.offline }, version: VERSION }),
   );
+  app.route("/", metricsRoutes({ metrics, addressOf: sourceOf }));
   app.route(
     "/",
     docsRoutes({
@@ -299,6 +308,7 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     },
     async close() {
       clearInterval(pruning);
+      metrics.close();
       await Promise.all(Object.values(agents).map((agent) => agent.close()));
       await Promise.all(Object.values(toolServers).map((server) => server.close()));
       await verifier.close();

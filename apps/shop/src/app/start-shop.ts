@@ -19,15 +19,15 @@ import {
 import { type Secrets, type Settings, loadOrCreateSecrets } from "@deputize/server/config";
 import { type Ephemeral, type Store, openEphemeral, openStore } from "@deputize/store";
 import { createAdaptorServer } from "@hono/node-server";
-import { type Shop, createShop } from "./create-shop.ts";
+import { type Shop, VERSION, createShop } from "./create-shop.ts";
 import { endDemoSignIns, withdrawDemoPasswords } from "./demo-passwords.ts";
-import { type Logger, createLogger } from "@deputize/server/telemetry";
+import { type Logger, createLogger, startTraces } from "@deputize/server/telemetry";
 import { allMigrations } from "./migrations.ts";
 import { type SeedPlan, seedPeople, seedRows } from "./seeding.ts";
 
 export interface StartOptions {
   readonly settings: Settings;
-  /** Where the model's setting and keys are read. */
+  /** Where the model's setting and keys are read, and where traces go. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Made or read from `settings.secretsFile` unless given. */
   readonly secrets?: Secrets;
@@ -105,6 +105,8 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
       openEphemeral({ clock, ...(settings.redisUrl !== undefined && { redisUrl: settings.redisUrl }) }),
     );
     undo.push(() => ephemeral.close());
+    const traces = await startTraces({ env: options.env, service: "deputize-shop", version: VERSION });
+    if (traces) undo.push(() => traces.close());
     const shop = await step("authority, agents, tools", () =>
       createShop({
         publicUrl,

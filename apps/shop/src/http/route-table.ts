@@ -5,6 +5,7 @@
 import { AUTHORITY_ROUTES } from "@deputize/authority";
 import type { RouteDoc } from "@deputize/client";
 import { DOCS_ROUTES } from "@deputize/server/docs";
+import { METRICS_ROUTES } from "@deputize/server/telemetry";
 import { OrderDetail, OrderList, ProductDetail, ProductList, Profile, ReviewList } from "../shapes.ts";
 import * as api from "./api-shapes.ts";
 
@@ -242,6 +243,9 @@ const GROUPS = [
   "This server",
 ];
 
-export const ROUTES: readonly RouteDoc[] = [...OF_AUTHORITY, ...OF_SHOP, ...DOCS_ROUTES].toSorted(
-  (a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group),
-);
+export const ROUTES: readonly RouteDoc[] = [
+  ...OF_AUTHORITY,
+  ...OF_SHOP,
+  ...METRICS_ROUTES,
+  ...DOCS_ROUTES,
+].toSorted((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group));

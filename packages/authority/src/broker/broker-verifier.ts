@@ -7,7 +7,7 @@
  * Does not: hold anything. Writes look again in the database, under locks.
  */
 import { hash } from "node:crypto";
-import { type Clock, DeputizeError, nowSeconds } from "@deputize/core";
+import { type Clock, DeputizeError, nowSeconds, telemetry } from "@deputize/core";
 import { createRevocationFeed, jwsSignatureHolds, parseCompactJws } from "@deputize/client";
 import type { Store } from "@deputize/store";
 import type { Keys } from "../keys/keys.ts";
@@ -24,6 +24,8 @@ export interface BrokerVerifier {
   remember(token: string, claims: Readonly<Record<string, unknown>>): void;
   /** Grants and token ids that this process has just ended. */
   ended(ids: Iterable<string>): void;
+  /** What this process knows of the feed, for whoever watches: `ageMs` since it was known to be complete. */
+  feed(): { readonly position: number; readonly ageMs: number };
   /** The feed's epoch, which a restore changes. */
   epoch(): string;
   refresh(): Promise<void>;
@@ -146,9 +148,11 @@ export async function createBrokerVerifier(options: {
     const known = cache.get(digest);
     const claims = known ? (known.claims as BrokerClaims) : await read(token);
     const now = nowSeconds(clock);
+    const early = now + SKEW_SECONDS < claims.nbf;
+    if (early) telemetry.count("clock_skew", {});
     if (
       now > claims.exp ||
-      now + SKEW_SECONDS < claims.nbf ||
+      early ||
       (settings.audience !== undefined && !claims.aud?.includes(settings.audience)) ||
       (await revoked(claims))
     ) {
@@ -184,6 +188,7 @@ export async function createBrokerVerifier(options: {
         overlay.set(id, at);
       }
     },
+    feed: () => ({ position: feed.state.position, ageMs: feed.ageMs() }),
     epoch: () => feed.state.epoch ?? "",
     refresh: async () => void (await feed.refresh()),
     close: () => feed.close(),

@@ -16,6 +16,7 @@ import type { BrokerSettings } from "./broker-settings.ts";
 import { createBrokerVerifier } from "./broker-verifier.ts";
 import { OPERATOR, OPERATOR_APP, controlToken } from "./control-tokens.ts";
 import { createDelegate } from "./delegate.ts";
+import { countActiveWorkers } from "./active-workers.ts";
 import { createLaunchTokens } from "./launch-tokens.ts";
 import { createRegistration } from "./register.ts";
 import { createRenewAndRelease } from "./renew-release.ts";
@@ -35,6 +36,10 @@ export interface BrokerCore {
 export interface BrokerRooms extends Broker {
   /** After a restore: a backup must not bring back launch tokens that were spent; nonces end with the epoch (SR-21). */
   voidRestored(tx: Queryable): Promise<void>;
+  /** Workers whose grant lives now, of all apps. */
+  activeWorkers(): Promise<number>;
+  /** What this process knows of the revocation feed: `ageMs` since it was known to be complete. */
+  feed(): { readonly position: number; readonly ageMs: number };
   /** Forgets what ended long ago; also runs by itself now and then. Answers how many rows went. */
   prune(): Promise<number>;
 }
@@ -100,6 +105,8 @@ export async function createBroker(
     async voidRestored(tx) {
       await tx.query(`DELETE FROM authority.launch_tokens WHERE tenant = $1`, [tenant]);
     },
+    activeWorkers: () => countActiveWorkers(store, clock),
+    feed: () => verifier.feed(),
     prune,
     async close() {
       clearInterval(pruning);

@@ -7,7 +7,7 @@ import { telemetry } from "@deputize/core";
 import type { Broker } from "./broker.ts";
 
 /** Wraps every operation that makes or ends something; `verify` is only counted, for every request pays it. */
-export function meteredBroker(broker: Broker): Broker {
+export function meteredBroker<B extends Broker>(broker: B): B {
   const { apps, launchTokens, workers } = broker;
   const issued = (kind: string): void => telemetry.count("tokens_issued", { kind });
   const timed = <T>(name: string, work: () => Promise<T>): Promise<T> =>

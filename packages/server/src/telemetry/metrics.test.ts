@@ -1,6 +1,6 @@
 import { problemHandler, requestContext } from "@deputize/client";
 import { DeputizeError, installTelemetry, telemetry } from "@deputize/core";
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { afterEach, describe, expect, it } from "vitest";
 import { createLogger } from "./logger.ts";
 import { type MetricSources, type Metrics, createMetrics } from "./metrics.ts";
@@ -185,17 +185,19 @@ describe("metrics", () => {
 });
 
 describe("/metrics", () => {
-  function routes(address: string): Hono {
-    return metricsRoutes({
-      metrics: start(),
-      addressOf: () => address,
-      scopesOf: async (c) => {
-        const token = c.req.header("authorization");
-        if (token === "Bearer operator") return ["admin:metrics:*", "admin:audit:*"];
-        if (token === "Bearer worker") return ["read:data:*"];
-        throw new DeputizeError("invalid_token", "no");
-      },
-    });
+  function routes(address: string, guarded = true): Hono {
+    const app = new Hono();
+    problemHandler(app);
+    const guard: MiddlewareHandler = async (c, next) => {
+      const token = c.req.header("authorization");
+      if (token === undefined) throw new DeputizeError("unauthenticated", "send a token");
+      if (token === "Bearer worker") throw new DeputizeError("insufficient_scope", "no");
+      if (token !== "Bearer operator") throw new DeputizeError("invalid_token", "no");
+      await next();
+    };
+    metrics?.close();
+    const options = { metrics: start(), addressOf: () => address };
+    return app.route("/", metricsRoutes(guarded ? { ...options, guard } : options));
   }
   const status = async (app: Hono, headers: Record<string, string> = {}, path = "/metrics") =>
     (await app.request(path, { headers })).status;
@@ -217,5 +219,11 @@ describe("/metrics", () => {
     expect(await status(routes("127.0.0.1"), { forwarded: "for=1.2.3.4" })).toBe(401);
     expect(await status(routes("127.0.0.1.example.com"))).toBe(401);
     expect(await status(routes(""))).toBe(401);
+  });
+
+  it("is this machine's alone where no token can open it", async () => {
+    expect(await status(routes("127.0.0.1", false))).toBe(200);
+    expect(await status(routes("127.0.0.1", false), { authorization: "Bearer operator" })).toBe(401);
+    expect(await status(routes("10.0.0.9", false), { authorization: "Bearer operator" })).toBe(401);
   });
 });

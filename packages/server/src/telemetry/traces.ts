@@ -61,18 +61,18 @@ export async function startTraces(options: TraceOptions): Promise<Traces | undef
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   const stop = installTelemetry(sinkOf(provider.getTracer("deputize", options.version)));
-  return {
-    flush: () => provider.forceFlush(),
-    async close() {
-      stop();
-      // A collector that is away does not keep a server from going down: the exporter would try again for long.
-      const patience = new AbortController();
-      const sent = provider.shutdown().catch(() => {});
-      await Promise.race([sent, sleep(CLOSE_MS, undefined, { signal: patience.signal }).catch(() => {})]);
-      patience.abort();
-      context.disable();
-    },
-  };
+  let closing: Promise<void> | undefined;
+
+  async function end(): Promise<void> {
+    stop();
+    // A collector that is away does not keep a server from going down: the exporter would try again for long.
+    const patience = new AbortController();
+    const sent = provider.shutdown().catch(() => {});
+    await Promise.race([sent, sleep(CLOSE_MS, undefined, { signal: patience.signal }).catch(() => {})]);
+    patience.abort();
+    context.disable();
+  }
+  return { flush: () => provider.forceFlush(), close: () => (closing ??= end()) };
 }
 
 function sinkOf(tracer: Tracer) {
