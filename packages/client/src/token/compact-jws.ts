@@ -2,8 +2,8 @@
  * The one reader of a compact JWS (RFC 7515 §7.1). Runs on Node, in browsers and at the edge.
  *
  * Guarantees: one token is one string. Padding, white space, non-canonical base64url, foreign alphabets, extra or empty
- * parts are refused before a key is looked at; of access tokens also unknown header members and any algorithm but EdDSA, so
- * `none`, `jwk`, `jku`, `crit` and algorithm confusion have nowhere to enter.
+ * parts are refused before a key is looked at; of access tokens also unknown, repeated or oddly written header members and any
+ * algorithm but EdDSA, so `none`, `jwk`, `jku`, `crit` and algorithm confusion have nowhere to enter.
  * Does not: check a signature (crypto-backend.ts), claims, expiry or revocation (claims.ts, verifier-core.ts).
  */
 import { DeputizeError } from "@deputize/core/portable";
@@ -24,6 +24,7 @@ export type JwsHeader = z.infer<typeof Header>;
 
 export interface JwsParts {
   readonly header: unknown;
+  readonly headerText: string;
   readonly payload: unknown;
   readonly signingInput: string;
   readonly signature: Bytes;
@@ -45,9 +46,17 @@ function decodePart(part: string): Bytes {
   return bytes;
 }
 
-function decodeJson(part: string): unknown {
+function decodeText(part: string): string {
   try {
-    return JSON.parse(utf8.decode(decodePart(part)));
+    return utf8.decode(decodePart(part));
+  } catch {
+    throw refused();
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch {
     throw refused();
   }
@@ -58,9 +67,11 @@ export function splitCompactJws(token: string): JwsParts {
   if (typeof token !== "string" || token.length > MAX_TOKEN_LENGTH) throw refused();
   const [head, body, tail, ...rest] = token.split(".");
   if (!head || !body || !tail || rest.length > 0) throw refused();
+  const headerText = decodeText(head);
   return {
-    header: decodeJson(head),
-    payload: decodeJson(body),
+    header: parseJson(headerText),
+    headerText,
+    payload: parseJson(decodeText(body)),
     signingInput: `${head}.${body}`,
     signature: decodePart(tail),
   };
@@ -70,6 +81,7 @@ export function splitCompactJws(token: string): JwsParts {
 export function parseCompactJws(token: string): CompactJws {
   const parts = splitCompactJws(token);
   const header = Header.safeParse(parts.header);
-  if (!header.success) throw refused();
+  // Written as we write it: a repeated member, white space or an escape would be read otherwise elsewhere.
+  if (!header.success || JSON.stringify(parts.header) !== parts.headerText) throw refused();
   return { ...parts, header: header.data };
 }
