@@ -20,6 +20,7 @@ function namespaced(ephemeral: Ephemeral, name: string): Ephemeral {
     setIfAbsent: (key, value, ttlMs) => ephemeral.setIfAbsent(own(key), value, ttlMs),
     delete: (key) => ephemeral.delete(own(key)),
     rateLimiter: (options) => ephemeral.rateLimiter({ ...options, name: own(options.name) }),
+    slidingWindow: (options) => ephemeral.slidingWindow({ ...options, name: own(options.name) }),
     publish: (channel, message) => ephemeral.publish(own(channel), message),
     subscribe: (channel, onMessage) => ephemeral.subscribe(own(channel), onMessage),
     close: () => ephemeral.close(),
