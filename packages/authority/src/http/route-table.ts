@@ -209,6 +209,14 @@ const TOKENS: readonly RouteDoc[] = [
     access: "public",
     answer: answers.Metadata,
   },
+  {
+    method: "GET",
+    path: "/.well-known/openid-configuration",
+    group: "Authority",
+    summary: "The same for clients that look for OpenID Connect discovery.",
+    access: "public",
+    answer: answers.Metadata,
+  },
 ];
 
 /** Everything that `Authority.routes` serves. */
