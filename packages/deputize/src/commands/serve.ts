@@ -52,30 +52,40 @@ More settings: docs/settings.md.`,
       // Loaded only here: other commands start without a server's modules.
       const { startAuthority } = await import("@deputize/server/authority");
       const { createLogger } = await import("@deputize/server/telemetry");
-      const started = await startAuthority({ settings, logger: createLogger(settings.logLevel) });
-      endOnSignal(started);
+      let end = (code: number): void => process.exit(code);
+      const started = await startAuthority({
+        settings,
+        env: process.env,
+        logger: createLogger(settings.logLevel),
+        onFatal: (error) => {
+          console.error(`deputize: ${error instanceof Error ? error.message : "the audit log is damaged"}`);
+          end(1);
+        },
+      });
+      end = ender(started);
+      process.on("SIGINT", () => end(0));
+      process.on("SIGTERM", () => end(0));
       if (options.json ?? false) console.log(JSON.stringify(asJson(started, settings)));
       else for (const line of said(started, settings)) console.log(line);
     });
 }
 
-function endOnSignal(started: StartedAuthority): void {
+/** Ends the server once, whoever asks, and then the process. */
+function ender(started: StartedAuthority): (code: number) => void {
   let ending = false;
-  const end = (): void => {
+  return (code) => {
     if (ending) return;
     ending = true;
     // Whatever hangs, the process does not.
     setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
     started.close().then(
-      () => process.exit(0),
+      () => process.exit(code),
       (error: unknown) => {
         console.error(error);
         process.exit(1);
       },
     );
   };
-  process.on("SIGINT", end);
-  process.on("SIGTERM", end);
 }
 
 function asJson(started: StartedAuthority, settings: AuthoritySettings): Record<string, unknown> {

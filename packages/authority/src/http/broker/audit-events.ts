@@ -18,6 +18,8 @@ export function renderEvent(entry: LoggedEntry): string {
   const agent = event?.agent ?? entry.actors[0];
   return JSON.stringify({
     id: `evt-${String(entry.seq + 1).padStart(6, "0")}`,
+    // By which a receipt is asked for.
+    entry_id: entry.id,
     timestamp: entry.at,
     event_type: entry.action,
     ...(agent !== undefined && { agent_id: agent }),

@@ -87,8 +87,9 @@ export function signInRoutes(options: SignInRoutesOptions): Hono {
       target,
       ...(body.app_id !== undefined && { appId: body.app_id }),
       ...(body.reason !== undefined && { reason: body.reason }),
+      ...(body.dry_run !== undefined && { dryRun: body.dry_run }),
     });
-    return c.json({ revoked: true, level, target, count });
+    return c.json({ revoked: body.dry_run !== true, level, target, count });
   });
 
   return app;
