@@ -110,7 +110,7 @@ DECLARE
   place bigint;
 BEGIN
   IF cardinality(vals) = 0 THEN RETURN; END IF;
-  UPDATE authority.feed_state SET position = feed_state.position + cardinality(vals) RETURNING feed_state.position INTO place;
+  UPDATE authority.feed_state SET position = feed_state.position + cardinality(vals) WHERE feed_state.one RETURNING feed_state.position INTO place;
   INSERT INTO authority.revocation_feed (position, kind, value, number, expires_at)
     SELECT place - cardinality(vals) + n, feed_append_many.kind, v, NULL, k FROM unnest(vals, keep) WITH ORDINALITY AS t(v, k, n);
   PERFORM pg_notify('deputize_revocations', place::text);

@@ -77,6 +77,8 @@ export async function postgresBackend(url: string, prefix: string, secrets: Stor
         ...(role === "sql" && { maxUses: 1 }),
         connectionTimeoutMillis,
         types: typeParsers,
+        // Our statements are short; compiling one that the planner takes for a long one costs 100 ms.
+        options: "-c jit=off",
         application_name: `deputize ${role}`,
       });
       pool.on("error", () => {}); // An idle connection died; the next borrower gets a fresh one.
