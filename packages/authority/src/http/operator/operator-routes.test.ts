@@ -7,15 +7,18 @@ import {
   type PrincipalId,
   manualClock,
   newId,
+  randomHex,
   stableId,
 } from "@deputize/core";
 import { documentedPath } from "@deputize/client";
-import { createAuditLog } from "@deputize/audit";
+import { type RefusalCounter, createAuditLog } from "@deputize/audit";
+import { openTestEphemeral } from "@deputize/store/testing";
 import { generateKeyPairSync } from "node:crypto";
 import type { BrokerCaller } from "../../broker/broker.ts";
 import { createKeys } from "../../keys/keys.ts";
 import type { PrivateJwk } from "../../keys/private-key.ts";
-import { AUDIENCE, TENANT, type TestCore, WHO, openTestCore } from "../../testing/test-core.ts";
+import { createPeopleRooms } from "../../people-rooms.ts";
+import { AUDIENCE, POLICY, TENANT, type TestCore, WHO, openTestCore } from "../../testing/test-core.ts";
 import { brokerGuard } from "../broker/guard.ts";
 import { brokerProblems } from "../broker/problem.ts";
 import { brokerRequest } from "../broker/request.ts";
@@ -88,6 +91,18 @@ beforeEach(async () => {
     sourceOf: () => "192.0.2.1",
     publicUrl: "http://127.0.0.1:8080",
   });
+  const ephemeral = await openTestEphemeral();
+  const rooms = createPeopleRooms(core, {
+    store: core.store,
+    audit,
+    refusals: { count: () => {}, close: () => Promise.resolve() } as unknown as RefusalCounter,
+    policy: POLICY,
+    ephemeral,
+    rootSecret: Buffer.from(randomHex(32), "hex"),
+  });
+  await core.tx((tx) =>
+    core.principals.ensure(tx, { tenant: TENANT, id: OPERATOR, kind: "service", name: "operator" }),
+  );
   routes = operatorRoutes({
     guard,
     store: core.store,
@@ -96,13 +111,15 @@ beforeEach(async () => {
     grants: core.grants,
     keys,
     revocation: core.revocation,
+    agents: rooms.agents,
+    sourceOf: () => "192.0.2.1",
     version: "1.2.3",
   });
   app = new Hono();
   brokerProblems(app);
   app.use(brokerRequest({ allowedHosts: ["127.0.0.1:8080"], secure: false }));
   app.route("/", routes);
-  closing = [() => keys.close(), () => audit.close(), () => core.close()];
+  closing = [() => keys.close(), () => audit.close(), () => ephemeral.close(), () => core.close()];
 });
 afterEach(async () => {
   for (const close of closing) await close();
@@ -117,10 +134,14 @@ interface Answer {
 async function send(method: string, path: string, body?: unknown, token = "admin.all"): Promise<Answer> {
   const response = await app.request(`http://127.0.0.1:8080${path}`, {
     method,
-    headers: { ...(token !== "" && { authorization: `Bearer ${token}` }) },
+    headers: {
+      "content-type": "application/json",
+      ...(token !== "" && { authorization: `Bearer ${token}` }),
+    },
     ...(body !== undefined && method !== "GET" && { body: JSON.stringify(body) }),
   });
-  return { status: response.status, body: await response.json() };
+  const text = await response.text();
+  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
 }
 
 async function planted() {
@@ -291,6 +312,39 @@ describe("status", () => {
       feed: { position: 0 },
     });
     expect(JSON.stringify(body)).not.toContain(WHO.alice);
+  });
+});
+
+describe("agents", () => {
+  it("are registered, permitted, given new keys, stopped and ended by operators [AA-D03]", async () => {
+    const made = await send("POST", "/v1/admin/agents", {
+      agent_name: "WeatherBot",
+      owner_email: "owner@example.com",
+    });
+    expect(made.status).toBe(201);
+    const at = `/v1/admin/agents/${made.body.agent_id}`;
+    expect((await send("GET", at)).body).toMatchObject({
+      agent_name: "WeatherBot",
+      confirmed: true,
+      permissions: [],
+    });
+    await send("POST", `${at}/permissions`, { permission: "read_weather" });
+    expect((await send("GET", "/v1/admin/agents")).body.agents).toMatchObject([
+      { agent_id: made.body.agent_id, permissions: ["read:weather:*"], status: "active" },
+    ]);
+    const rotated = await send("POST", `${at}/keys/${made.body.key_id}/rotate`, { forced: true });
+    expect(rotated.body.api_key).not.toBe(made.body.api_key);
+    expect((await send("POST", `${at}/suspend`, {})).body.status).toBe("suspended");
+    expect((await send("DELETE", at)).status).toBe(204);
+    expect((await send("GET", at)).status).toBe(404);
+  });
+
+  it("of nobody, and bodies that are wrong, are refused in the broker's form", async () => {
+    expect((await send("GET", `/v1/admin/agents/${newId()}`)).body.error_code).toBe("not_found");
+    expect(await send("POST", "/v1/admin/agents", { agent_name: "x" })).toMatchObject({
+      status: 400,
+      body: { error_code: "invalid_request" },
+    });
   });
 });
 

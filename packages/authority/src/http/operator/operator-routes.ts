@@ -2,15 +2,17 @@
  * What an operator can see and do beyond the broker protocol, under `/v1/admin/`. The same tokens, problems and headers:
  * mount it on the app that `brokerProblems` and `brokerRequest` were given to, beside `brokerRoutes`.
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { AuditLog } from "@deputize/audit";
 import type { Clock } from "@deputize/core";
 import type { Store } from "@deputize/store";
+import type { Agents } from "../../agents/agents.ts";
 import { createGrantTree } from "../../grants/grant-tree.ts";
 import type { Grants } from "../../grants/grants.ts";
 import type { Keys } from "../../keys/keys.ts";
 import type { Revocation } from "../../revocation/revocation.ts";
 import type { BrokerGuard } from "../broker/guard.ts";
+import { operatorAgentRoutes } from "./agents.ts";
 import { grantRoutes } from "./grants.ts";
 import { keyRoutes } from "./keys.ts";
 import { receiptRoutes } from "./receipts.ts";
@@ -25,6 +27,9 @@ export interface OperatorRoutesOptions {
   readonly grants: Pick<Grants, "revoke">;
   readonly keys: Pick<Keys, "list" | "begin" | "refresh">;
   readonly revocation: Pick<Revocation, "ping">;
+  readonly agents: Agents;
+  /** Where a request comes from: the socket's address, or what a trusted proxy says. */
+  readonly sourceOf: (c: Context) => string;
   readonly version: string;
 }
 
@@ -36,5 +41,6 @@ export function operatorRoutes(options: OperatorRoutesOptions): Hono {
   app.route("/", statusRoutes(options));
   app.route("/", revocationListRoutes(options));
   app.route("/", receiptRoutes(options));
+  app.route("/", operatorAgentRoutes(options));
   return app;
 }

@@ -2,6 +2,8 @@
 import type { RouteDoc } from "@deputize/client";
 import { z } from "zod";
 import { GRANT_STATES } from "../../grants/grant-tree.ts";
+import { AGENT_ROUTES } from "../agent-route-table.ts";
+import { RegisterAgentBody, RegisteredAgent } from "../agent-schemas.ts";
 import { EndGrantQuery, GrantsQuery, RevocationsQuery, RotateKeyBody } from "./schemas.ts";
 
 const text = z.string();
@@ -44,7 +46,28 @@ const Key = z.strictObject({
 const group = "Operator";
 const access = "operator";
 
+/** People manage agents by the same routes, below another path and with a session of their own. */
+const AGENTS: readonly RouteDoc[] = [
+  {
+    method: "POST",
+    path: "/v1/admin/agents",
+    group,
+    access,
+    scope: "admin:agents:*",
+    summary:
+      "Register an agent and vouch for it; its key is shown once, and it may do nothing until it is permitted",
+    body: RegisterAgentBody,
+    answer: RegisteredAgent,
+    status: 201,
+  },
+  ...AGENT_ROUTES.filter((route) => route.access === "own session").map((route): RouteDoc => {
+    const { curl: _anotherCaller, ...rest } = route;
+    return { ...rest, path: `/v1/admin${route.path}`, group, access, scope: "admin:agents:*" };
+  }),
+];
+
 export const OPERATOR_ROUTES: readonly RouteDoc[] = [
+  ...AGENTS,
   {
     method: "GET",
     path: "/v1/admin/grants",
