@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { manualClock } from "@deputize/core";
 import { describe, expect, it } from "vitest";
 import { jwtAuth } from "./jwt-auth.ts";
@@ -135,3 +137,29 @@ describe("jwtAuth", () => {
     expect(() => jwtAuth({ secret, audience: "" })).toThrow(/audience/);
   });
 });
+
+const shared = process.env["SHARED_DIR"] ?? resolve(import.meta.dirname, "../../../../../shared");
+const vectors = ["signature", "key"].map((name) =>
+  resolve(shared, `data/vectors/wycheproof_json_web_${name}_test.json`),
+);
+interface VectorFile {
+  readonly testGroups: readonly {
+    readonly tests: readonly { readonly tcId: number; readonly jws: unknown }[];
+  }[];
+}
+
+// Where everything must run, vectors that are missing are a failure and no silence.
+if (vectors.every(existsSync) || process.env["DEPUTIZE_TEST_STRICT"] === "1") {
+  it("refuses every Wycheproof vector: none is a token, of whatever algorithm and key [AW-F44]", async () => {
+    const tests = vectors
+      .map((file) => JSON.parse(readFileSync(file, "utf8")) as VectorFile)
+      .flatMap(({ testGroups }) => testGroups.flatMap((group) => group.tests));
+    expect(tests.length).toBeGreaterThan(420);
+    for (const { tcId, jws } of tests) {
+      const token = typeof jws === "string" ? jws : encodeURIComponent(JSON.stringify(jws));
+      await expect(auth.authenticate(request(token)), `vector ${tcId}`).rejects.toMatchObject({
+        code: expect.stringMatching(/^(invalid_token|authentication_required)$/),
+      });
+    }
+  });
+}
