@@ -36,7 +36,7 @@ export function idOf(name: PersonName): PrincipalId {
   return stableId(`user:${PEOPLE[name].email}`) as PrincipalId;
 }
 
-const TEST_POLICY: AuthorityPolicy = {
+export const TEST_POLICY: AuthorityPolicy = {
   ...POLICY,
   roles: {
     customer: ["read:orders:*", "cancel:orders:*", "read:profile:*"],
