@@ -70,9 +70,6 @@ SELECT tenant, action, outcome, count(*) FROM audit.entries GROUP BY 1, 2, 3;
 -- Raised by each erasure: processes keep rendered entries, and drop them all when it has changed.
 ALTER TABLE audit.head ADD COLUMN erasures bigint NOT NULL DEFAULT 0;
 
--- Compiling a statement costs more than any statement of this role.
-ALTER ROLE {{sequencer}} SET jit = off;
-
 GRANT SELECT ON audit.totals, audit.tallies TO {{sequencer}};
 GRANT UPDATE (erasures) ON audit.head TO {{sequencer}};
 -- One call for one transaction's many entries.
