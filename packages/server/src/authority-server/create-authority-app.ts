@@ -35,7 +35,16 @@ import {
   tokenKeys,
 } from "../config/index.ts";
 import { DOCS_ROUTES, docsRoutes } from "../docs/index.ts";
-import { type Logger, METRICS_ROUTES, type Metrics, metricsRoutes, observe } from "../telemetry/index.ts";
+import {
+  type Logger,
+  METRICS_ROUTES,
+  METRICS_SCOPE,
+  type Metrics,
+  createMetrics,
+  metricSources,
+  metricsRoutes,
+  observe,
+} from "../telemetry/index.ts";
 import { pruneAuthority } from "./prune-authority.ts";
 import { checkProofs } from "./check-proofs.ts";
 import type { SourceAddress } from "./source-address.ts";
@@ -49,10 +58,11 @@ export interface AuthorityAppOptions {
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
   /** Values of `Host` to answer to. */
   readonly allowedHosts: readonly string[];
   readonly source: SourceAddress;
+  /** The log was tampered with: nothing may go on. */
+  readonly onFatal: (error: unknown) => void;
 }
 
 export interface AuthorityApp {
@@ -60,6 +70,7 @@ export interface AuthorityApp {
   readonly authority: Authority;
   readonly broker: Broker;
   readonly audit: AuditLog;
+  readonly metrics: Metrics;
   /** The work of `POST /v1/token/validate`; answers JSON. */
   readonly validate: (text: string, source: string) => Promise<string>;
   /** Starts what works in the background: the log's sequencer and pruning. */
@@ -84,7 +95,7 @@ function standalonePolicy(publicUrl: string): AuthorityPolicy {
 
 /** Puts everything together. Throws `config_invalid`. */
 export async function createAuthorityApp(options: AuthorityAppOptions): Promise<AuthorityApp> {
-  const { settings, publicUrl, store, ephemeral, secrets, clock, logger, metrics, source } = options;
+  const { settings, publicUrl, store, ephemeral, secrets, clock, logger, source } = options;
   const fault = (error: unknown, requestId: string): void =>
     logger.error({ err: error, request_id: requestId }, "a request failed");
   const socketOf = (c: Context): string | undefined =>
@@ -97,7 +108,11 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     signingKey: secrets.auditKey,
     origin: settings.auditOrigin,
     anchorFile: settings.auditAnchorFile,
-    onError: (error, fatal) => logger.error({ err: error, fatal }, "the audit log could not be written"),
+    verifyAtStart: true,
+    onError: (error, fatal) => {
+      logger.error({ err: error, fatal }, "the audit log could not be written");
+      if (fatal) options.onFatal(error);
+    },
   });
   const rootSecret = Buffer.from(secrets.authorityRoot, "hex");
   const authority = await createAuthority({
@@ -118,6 +133,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
   });
   if (!authority.broker) throw new DeputizeError("internal", "the authority was made without its broker");
   const broker = meteredBroker(authority.broker);
+  const metrics = createMetrics(metricSources({ store, audit, broker }));
 
   const refusals = refusalCounter({ log: audit, clock, tenant: TENANT });
   const { routes, guard, validate } = brokerRoutes({
@@ -161,6 +177,8 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
       grants: authority.grants,
       keys: authority.keys,
       revocation: authority.revocation,
+      agents: authority.agents,
+      sourceOf,
       version: manifest.version,
     }),
   );
@@ -169,7 +187,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     metricsRoutes({
       metrics,
       addressOf: (c) => socketOf(c) ?? "",
-      scopesOf: async (c) => (await guard.caller(c)).scopes,
+      guard: guard.bearer(METRICS_SCOPE),
     }),
   );
   app.route(
@@ -196,6 +214,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     authority,
     broker,
     audit,
+    metrics,
     validate,
     async start() {
       await audit.start();
@@ -211,6 +230,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     },
     async close() {
       clearInterval(pruning);
+      metrics.close();
       await refusals.close();
       await authority.close();
       await audit.close();

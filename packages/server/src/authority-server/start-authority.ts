@@ -20,7 +20,8 @@ import {
   readConfigFile,
 } from "../config/index.ts";
 import { explainStart, listen, stopListening, unwind } from "../lifecycle/index.ts";
-import { type Logger, createMetrics } from "../telemetry/index.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { type Logger, startTraces } from "../telemetry/index.ts";
 import { createAuthorityApp } from "./create-authority-app.ts";
 import {
   type NodeHandler,
@@ -38,6 +39,10 @@ export interface StartAuthorityOptions {
   readonly store?: Store;
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** Where `OTEL_…` variables are read, for traces; none unless given. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Told when the log turns out to be tampered with; effects are refused from then on, and the server should end. */
+  readonly onFatal?: (error: unknown) => void;
   /** Told when a step is done, and how long it took. */
   readonly onStep?: (step: string, milliseconds: number) => void;
 }
@@ -95,11 +100,12 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
     undo.push(() => ephemeral.close());
     const allowedHosts = hostsOf(settings, publicUrl, port);
     const source = sourceAddress(settings.trustedProxies);
-    let counts: (() => Promise<{ entries: number; pending: number }>) | undefined;
-    const metrics = createMetrics({
-      auditCounts: async () => (await counts?.()) ?? { entries: 0, pending: 0 },
+    const traces = await startTraces({
+      env: options.env ?? {},
+      service: "deputize",
+      version: manifest.version,
     });
-    undo.push(async () => metrics.close());
+    if (traces) undo.push(() => traces.close());
     const app = await step("authority", () =>
       createAuthorityApp({
         settings,
@@ -109,12 +115,11 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
         secrets,
         clock,
         logger,
-        metrics,
         allowedHosts,
         source,
+        onFatal: options.onFatal ?? (() => {}),
       }),
     );
-    counts = () => app.audit.counts();
     undo.push(() => app.close());
     await step("audit log", () => app.start());
     const listener = getRequestListener(app.fetch);
@@ -124,7 +129,7 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
       allowedHosts,
       secure,
       logger,
-      metrics,
+      metrics: app.metrics,
       clock,
       otherwise: (request, response) => void listener(request, response),
     });
