@@ -145,6 +145,8 @@ export interface DelegationOptions {
   readonly refreshHandler?: RefreshHandler;
   /** Where a request comes from, for throttling; behind a proxy only the composer knows. */
   readonly sourceOf?: (c: Context) => string;
+  /** Whose tokens introspection knows too. */
+  readonly broker?: Pick<Broker, "verify">;
 }
 
 export interface Delegation {
@@ -206,6 +208,7 @@ export function createDelegation(core: GrantCore, options: DelegationOptions): D
       ...(options.refreshHandler && { refreshHandler: options.refreshHandler }),
       apiAudience: core.apiAudience,
       sourceOf,
+      ...(options.broker && { broker: options.broker }),
     }),
   );
   return { exchange, clientCredentials, routes };
@@ -303,6 +306,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     issuer,
     sourceOf,
     permissionCheck: rooms.permissionCheck,
+    ...(broker && { broker }),
     authenticateClient: rooms.agents.authenticate,
     scopesOfClient: rooms.agents.scopesOfClient,
     refreshHandler: rooms.refreshHandler,

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { DeputizeError, type DeputizeErrorCode, type Problem, isDeputizeError } from "@deputize/core";
 import { problemHandler, readForm } from "@deputize/client";
 import type { Store } from "@deputize/store";
+import type { Broker } from "../broker/broker.ts";
 import type { ClientCredentials } from "../exchange/client-credentials.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { SignedToken } from "../tokens/issue.ts";
@@ -42,6 +43,8 @@ export interface OauthRoutesOptions {
   readonly apiAudience: string;
   /** Where a request comes from, for throttling. */
   readonly sourceOf: (c: Context) => string;
+  /** Tokens of workers are introspected too, and apps and operators may ask with their own. */
+  readonly broker?: Pick<Broker, "verify">;
 }
 
 const Text = z.string().min(1).max(8192);
@@ -124,7 +127,7 @@ function audiencesOf(form: { audience?: string[] | undefined; resource?: string[
 }
 
 export function oauthRoutes(options: OauthRoutesOptions): Hono {
-  const { tokens, exchange, clientCredentials, authenticateClient, refreshHandler } = options;
+  const { tokens, exchange, clientCredentials, authenticateClient, refreshHandler, broker } = options;
   const app = new Hono();
   problemHandler(app, { extend: oauthMembers });
 
@@ -186,14 +189,41 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
     }
   });
 
+  /** RFC 7662 §2.1 lets a protected resource show a token of its own: here one of an app or an operator. */
+  async function askingBroker(c: Context): Promise<{ readonly tenant: string } | undefined> {
+    const own = /^Bearer (\S+)$/.exec(c.req.header("authorization") ?? "")?.[1];
+    if (own === undefined || !broker) return undefined;
+    c.set("challenge", 'Bearer error="invalid_token"');
+    const caller = await broker.verify(own);
+    // A worker that could look into other tokens would learn who else is at work.
+    if (caller.kind === "agent") throw new DeputizeError("forbidden", "workers do not introspect tokens");
+    return caller;
+  }
+
+  /** The claims of a worker's token, in the form of RFC 7662. */
+  async function brokerClaims(token: string, tenant: string): Promise<Record<string, unknown> | undefined> {
+    try {
+      const caller = await broker?.verify(token);
+      if (!caller || caller.tenant !== tenant) return undefined;
+      const type = caller.jkt === undefined ? "Bearer" : "DPoP";
+      return { ...caller.claims, token_type: type, scope: caller.scopes.join(" "), client_id: caller.sub };
+    } catch (error) {
+      if (isDeputizeError(error) && error.status === 401) return undefined;
+      throw error;
+    }
+  }
+
   app.post("/oauth/introspect", async (c) => {
     const form = await readForm(c, TokenOnlyForm);
-    const asker = await requireClient(c, form);
+    const asker = (await askingBroker(c)) ?? (await requireClient(c, form));
     c.header("Cache-Control", "no-store");
     const verified = await tokens.stands(form.token);
     // Another tenant's token is as unknown as a forged one.
-    if (!verified || verified.caller.tenant !== asker.tenant) return c.json({ active: false });
-    return c.json({ active: true, token_type: "Bearer", ...verified.claims });
+    if (verified && verified.caller.tenant === asker.tenant) {
+      return c.json({ active: true, token_type: "Bearer", ...verified.claims });
+    }
+    const claims = await brokerClaims(form.token, asker.tenant);
+    return c.json(claims ? { active: true, ...claims } : { active: false });
   });
 
   app.post("/oauth/revoke", async (c) => {
