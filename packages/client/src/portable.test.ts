@@ -1,32 +1,14 @@
 /** The verifier without Node: bundled for browsers, and run where nothing of Node is in reach. */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { createContext, runInContext } from "node:vm";
-import { build } from "vite";
 import { systemClock, stableId } from "@deputize/core";
 import { expect, it } from "vitest";
+import { bundleVerifier } from "./testing/bundle-verifier.ts";
 import { type TestWorker, delegated, testWorker } from "./testing/delegation.ts";
 import { GRANT, ISSUER, fakeAuthority, testKey } from "./testing/fake-authority.ts";
 
-/** The bundle as one script that leaves its exports in `globalThis.verifier`. */
-async function bundle(): Promise<string> {
-  const result = await build({
-    configFile: false,
-    logLevel: "silent",
-    build: {
-      write: false,
-      minify: false,
-      target: "es2022",
-      lib: { entry: join(import.meta.dirname, "portable.ts"), formats: ["iife"], name: "verifier" },
-    },
-  });
-  const [output] = [result].flat();
-  if (!output || !("output" in output)) throw new Error("vite made no bundle");
-  return output.output.map((chunk) => ("code" in chunk ? chunk.code : "")).join("\n");
-}
-
 it("bundles for browsers with nothing of Node in it [AW-F35]", async () => {
-  const code = await bundle();
+  const code = await bundleVerifier();
   expect(code).not.toMatch(
     /["']node:|__vite-browser-external|\brequire\(|\bBuffer\b|\bprocess\.|AsyncLocalStorage/,
   );
@@ -47,9 +29,13 @@ it("verifies, and refuses, in a world without Node's globals [AW-F35]", async ()
     performance,
     setInterval,
     clearInterval,
-    ask: authority.fetch,
+    fetch(this: unknown, ...args: Parameters<typeof fetch>) {
+      // As browsers do, and Node does not.
+      if (this !== undefined) throw new TypeError("Illegal invocation");
+      return authority.fetch(...args);
+    },
   });
-  runInContext(`${await bundle()}; globalThis.verifier = verifier;`, world);
+  runInContext(`${await bundleVerifier()}; globalThis.verifier = verifier;`, world);
 
   const [app, actor] = [stableId("app:demo"), stableId("agent:worker")];
   const workers: TestWorker[] = [testWorker("lead", ["read:data:*"]), testWorker("helper", ["read:data:7"])];
@@ -80,7 +66,7 @@ it("verifies, and refuses, in a world without Node's globals [AW-F35]", async ()
   const outcome = (await runInContext(
     `(async () => {
       const v = await verifier.createVerifier({
-        authorityUrl: "${ISSUER}", fetch: ask, profiles: [{ kind: "agentwrit", issuer: "agentwrit" }],
+        authorityUrl: "${ISSUER}", profiles: [{ kind: "agentwrit", issuer: "agentwrit" }],
       });
       const outcome = {};
       for (const [name, token] of Object.entries(tokens)) {

@@ -134,7 +134,8 @@ function readProfiles(options: VerifierOptions): Map<TokenProfile["kind"], Token
 /** Makes a verifier over one backend; nothing is fetched until the first token. Throws `config_invalid`. */
 export function createVerifierOn<Key>(backend: CryptoBackend<Key>, options: VerifierOptions): TokenVerifier {
   const clock = options.clock ?? systemClock;
-  const request = options.fetch ?? fetch;
+  // Browsers refuse a `fetch` that is called as somebody's method.
+  const request: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
   const authorityUrl = options.authorityUrl.replace(/\/$/, "");
   const maxAgeMs = options.maxStaleMs ?? 750;
   const refreshAfterMs = options.refreshAfterMs ?? 200;
