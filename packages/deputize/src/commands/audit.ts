@@ -4,6 +4,8 @@
  */
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { Command } from "commander";
+import { type OperatorOptions, openOperator } from "../cli/connection.ts";
+import { eventsCommand, tailCommand } from "./audit-events.ts";
 import { DeputizeError } from "@deputize/core";
 import { type LogReport, dumpLog, noteSigner, proveEntry, verifyDump, verifyLog } from "@deputize/audit";
 import { readSecrets, readSettings } from "@deputize/server/config";
@@ -85,6 +87,7 @@ function verifyCommand(): Command {
     .option("--key <verifier-key...>", "the log's public key; with --data it is taken from the secrets file")
     .option("--held <file...>", "checkpoints kept elsewhere, one signed note a file")
     .option("--json", "one JSON report on stdout")
+    .addHelpText("after", "\nExample:\n  deputize audit verify --data ./data --held last-checkpoint.txt")
     .action(async (options: SourceOptions) => {
       const held = (options.held ?? []).map((file) => readFileSync(file, "utf8"));
       if (options.file !== undefined) {
@@ -114,7 +117,22 @@ function proveCommand(): Command {
     .description("print the receipt of one entry: the entry, its inclusion proof and the signed checkpoint")
     .argument("<entry-id>")
     .option("--data <dir>", "data folder of the installation (DATABASE_URL is used when set)")
-    .action(async (entryId: string, options: SourceOptions) => {
+    .option("--url <url>", "ask a running server instead, as operator")
+    .option(
+      "--secret-file <file>",
+      "with --url: holds the admin secret (else DEPUTIZE_ADMIN_SECRET, else a prompt)",
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  deputize audit prove 0199f0c0-1111-7222-8333-444455556666 > receipt.json",
+    )
+    .action(async (entryId: string, options: SourceOptions & OperatorOptions) => {
+      if (options.url !== undefined) {
+        const client = await openOperator(options);
+        const path = `/v1/admin/audit/receipts/${encodeURIComponent(entryId)}`;
+        console.log(JSON.stringify(await client.request("GET", path), null, 2));
+        return;
+      }
       const log = await openLog(options);
       try {
         const receipt = await proveEntry(entryId, { db: reader(log.store), publicKey: log.publicKey });
@@ -131,6 +149,7 @@ function exportCommand(): Command {
     .description("write the log as JSON lines that verify with only its public key; holds nothing personal")
     .argument("<file>")
     .option("--data <dir>", "data folder of the installation (DATABASE_URL is used when set)")
+    .addHelpText("after", "\nExample:\n  deputize audit export log.jsonl --data ./data")
     .action(async (file: string, options: SourceOptions) => {
       if (existsSync(file)) throw new DeputizeError("config_invalid", `${file} exists; name another file`);
       const log = await openLog(options);
@@ -155,7 +174,9 @@ function exportCommand(): Command {
 
 export function auditCommand(): Command {
   return new Command("audit")
-    .description("the tamper-evident log: verify it, prove an entry, export it")
+    .description("the tamper-evident log: read it, verify it, prove an entry, export it")
+    .addCommand(eventsCommand())
+    .addCommand(tailCommand())
     .addCommand(verifyCommand())
     .addCommand(proveCommand())
     .addCommand(exportCommand());

@@ -1,0 +1,43 @@
+/** Showing a secret that the server shows once: on stdout, or into a new private file with `--out`. */
+import type { Command } from "commander";
+import { assertPrivateTarget, writePrivateFile } from "@deputize/server/config";
+import { print, printJson } from "./print.ts";
+
+export interface NewSecretOptions {
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** `--out`. */
+export function withOut(command: Command): Command {
+  return command.option(
+    "--out <file>",
+    "write the answer, with the secret, to this new private file instead of stdout",
+  );
+}
+
+/** Throws before anything is made when the file could not be. */
+export function checkOut(options: NewSecretOptions): void {
+  if (options.out !== undefined) assertPrivateTarget(options.out, "new");
+}
+
+/**
+ * Shows `answer`, whose member `secret` is the secret. With `--out` the whole answer goes to the file, and stdout tells the
+ * rest.
+ */
+export function showSecret(
+  answer: Readonly<Record<string, unknown>>,
+  secret: string,
+  lines: readonly string[],
+  options: NewSecretOptions,
+): void {
+  if (options.out !== undefined) {
+    writePrivateFile(options.out, `${JSON.stringify(answer, null, 2)}\n`, "new");
+    const { [secret]: _hidden, ...rest } = answer;
+    if (options.json) printJson({ ...rest, out: options.out });
+    else print(...lines, `${secret}: in ${options.out}`);
+    return;
+  }
+  if (options.json) printJson(answer);
+  else print(...lines, `${secret}: ${String(answer[secret])}   (shown only now; keep it)`);
+}

@@ -1,0 +1,35 @@
+/** The whole `deputize` command; each subcommand is a file in commands/. */
+import { Command } from "commander";
+import manifest from "../package.json" with { type: "json" };
+import { agentCommand } from "./commands/agent.ts";
+import { appCommand } from "./commands/app.ts";
+import { auditCommand } from "./commands/audit.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { grantCommand } from "./commands/grant.ts";
+import { initCommand } from "./commands/init.ts";
+import { keysCommand } from "./commands/keys.ts";
+import { launchTokenCommand } from "./commands/launch-token.ts";
+import { revokeCommand } from "./commands/revoke.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { statusCommand } from "./commands/status.ts";
+import { tokenCommand } from "./commands/token.ts";
+
+/** A fresh command tree; nothing runs yet. */
+export function createProgram(): Command {
+  return new Command("deputize")
+    .description(manifest.description)
+    .version(manifest.version)
+    .showHelpAfterError("(add --help to see what there is)")
+    .addCommand(initCommand())
+    .addCommand(serveCommand())
+    .addCommand(statusCommand())
+    .addCommand(appCommand())
+    .addCommand(launchTokenCommand())
+    .addCommand(agentCommand())
+    .addCommand(tokenCommand())
+    .addCommand(grantCommand())
+    .addCommand(revokeCommand())
+    .addCommand(keysCommand())
+    .addCommand(auditCommand())
+    .addCommand(demoCommand());
+}
