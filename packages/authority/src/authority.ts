@@ -12,6 +12,7 @@ import {
   createClientCredentials,
 } from "./exchange/client-credentials.ts";
 import { type Exchange, type PermissionCheck, createExchange } from "./exchange/exchange.ts";
+import type { Broker } from "./broker/broker.ts";
 import { type BrokerOptions, brokerSettings } from "./broker/broker-settings.ts";
 import { type BrokerRooms, createBroker } from "./broker/create-broker.ts";
 import { meteredExchange } from "./exchange/metered-exchange.ts";
