@@ -461,13 +461,13 @@ describe("programs", () => {
 
   it("registers an agent that may do nothing, then what it was permitted, then nothing within a second of its end", async () => {
     const admin = await signIn(shop, ADMIN, "admin123");
-    const registered = await anyone().post("/agents/register", {
-      agent_name: "PriceWatch",
-      owner_email: "dev@example.com",
-    });
+    const body = { agent_name: "PriceWatch", owner_email: ADMIN };
+    expect((await anyone().post("/agents/register", body)).status).toBe(401);
+    const registered = await admin.post("/agents/register", body);
     expect(registered.status).toBe(201);
     const { agent_id, api_key } = registered.body;
-    const powerless = await anyone().post("/auth/login", { api_key });
+    const enter = (at: string) => anyone().post("/auth/login", { api_key, audience: `${PUBLIC_URL}${at}` });
+    const powerless = await enter("/mcp/products");
     expect(powerless).toMatchObject({ status: 200, body: { token_type: "bearer" } });
     const before = await callTool(
       apiClient(shop, powerless.body.access_token),
@@ -481,15 +481,20 @@ describe("programs", () => {
     expect(
       (await admin.post(`/agents/${agent_id}/permissions`, { permission: "read:products:*" })).status,
     ).toBe(200);
-    const { body } = await anyone().post("/auth/login", { api_key });
-    const agent = apiClient(shop, body.access_token);
-    const found = await callTool(agent, "products", "search_products", { query: "headphones" });
+    const { body: atProducts } = await enter("/mcp/products");
+    const products = apiClient(shop, atProducts.access_token);
+    const agent = apiClient(shop, (await enter("")).body.access_token);
+    // A token for one service is useless at another [SR-10].
+    expect((await callTool(agent, "products", "search_products", { query: "headphones" })).status).toBe(401);
+    expect((await products.get("/api/orders")).status).toBe(401);
+    const found = await callTool(products, "products", "search_products", { query: "headphones" });
     expect(found.status).toBe(200);
     expect(JSON.stringify(found.body)).toContain("price");
     // 403 without the permission, and nothing of anybody's.
     const denied = await agent.get("/api/admin/usage");
     expect(denied.status).toBe(403);
-    const orders = await callTool(agent, "orders", "get_user_orders");
+    const atOrders = apiClient(shop, (await enter("/mcp/orders")).body.access_token);
+    const orders = await callTool(atOrders, "orders", "get_user_orders");
     expect(orders.status).toBe(403);
     expect(JSON.stringify(orders.body)).not.toContain("ORD-");
     expect((await agent.get("/api/orders")).status).toBe(403);
@@ -497,7 +502,7 @@ describe("programs", () => {
 
     expect((await admin.send("PATCH", `/agents/${agent_id}`, { status: "suspended" })).status).toBe(200);
     await expect
-      .poll(async () => (await callTool(agent, "products", "search_products", { query: "x" })).status, {
+      .poll(async () => (await callTool(products, "products", "search_products", { query: "x" })).status, {
         timeout: 1000,
       })
       .toBe(401);
@@ -507,12 +512,15 @@ describe("programs", () => {
   it("runs no turn for an agent that anybody registered, until it is permitted, and then so many a minute [AA-D02]", async () => {
     const admin = await signIn(shop, ADMIN, "admin123");
     const { agent_id, api_key } = (
-      await anyone().post("/agents/register", { agent_name: "Asker", owner_email: "asker@example.com" })
+      await admin.post("/agents/register", { agent_name: "Asker", owner_email: ADMIN })
     ).body;
-    const enter = async () =>
-      apiClient(shop, (await anyone().post("/auth/login", { api_key })).body.access_token);
-    const send = (client: TestClient, name: string) =>
-      client.send(
+    const enter = async (at: string) =>
+      apiClient(
+        shop,
+        (await anyone().post("/auth/login", { api_key, audience: `${PUBLIC_URL}${at}` })).body.access_token,
+      );
+    const send = async (name: string) =>
+      (await enter(`/agents/${name}`)).send(
         "POST",
         `/agents/${name}`,
         {
@@ -523,21 +531,19 @@ describe("programs", () => {
         },
         { "A2A-Version": "1.0" },
       );
-    const stranger = await enter();
     for (const name of ["customer-support", "order-management", "product-discovery"])
-      expect(await send(stranger, name)).toMatchObject({ status: 403, body: { code: "insufficient_scope" } });
-    expect((await stranger.ask("hello")).status).toBe(403);
+      expect(await send(name)).toMatchObject({ status: 403, body: { code: "insufficient_scope" } });
+    expect((await (await enter("")).ask("hello")).status).toBe(403);
     const { rows } = await running.store.ownerQuery("select 1 from agent.conversations where owner = $1", [
       agent_id,
     ]);
     expect(rows).toEqual([]);
 
     await admin.post(`/agents/${agent_id}/permissions`, { permission: "use:agents:product-discovery" });
-    const permitted = await enter();
-    expect((await send(permitted, "product-discovery")).status).toBe(200);
-    expect((await send(permitted, "customer-support")).status).toBe(403);
+    expect((await send("product-discovery")).status).toBe(200);
+    expect((await send("customer-support")).status).toBe(403);
     const statuses = [];
-    for (let i = 0; i < 20; i += 1) statuses.push((await send(permitted, "product-discovery")).status);
+    for (let i = 0; i < 20; i += 1) statuses.push((await send("product-discovery")).status);
     expect(statuses).toContain(429);
   });
 

@@ -82,6 +82,8 @@ export interface ShopOptions {
   readonly allowedHosts?: readonly string[];
   /** Offer the demo accounts at the sign-in page. Only while nobody but this machine can reach us [SR-26]. */
   readonly demoAccounts?: boolean;
+  /** Who may register agents; people who are signed in unless told. */
+  readonly agentRegistration?: "owner" | "open";
   /** The log's name in its checkpoints; the public host and `/audit` unless told. Never changes. */
   readonly auditOrigin?: string;
   /** Where the log keeps its own flushed checkpoints [SR-20]. */
@@ -139,6 +141,7 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
       rootSecret: Buffer.from(secrets.authorityRoot, "hex"),
     },
     policy: shopPolicy(at),
+    ...(options.agentRegistration && { agentRegistration: options.agentRegistration }),
     sourceOf,
     sessionExtras: (caller) => ({
       model: { name: model.name, offline: model.offline },

@@ -57,6 +57,8 @@ export function addressesUnder(publicUrl: string): Addresses {
 /** The policy of the authority. */
 export function shopPolicy(at: Addresses): AuthorityPolicy {
   return {
+    // An agent with a key of its own asks for a token for the one that it calls.
+    agentAudiences: [...TOOL_SERVERS.map(at.tools), ...AGENTS.map(at.agent)],
     roles: ROLE_SCOPES,
     audiences: {
       [at.api]: { kind: "api", principal: serviceId("shop-api") },

@@ -19,6 +19,7 @@ export interface PruneDeps {
   readonly authority: {
     readonly approvals: Pick<Authority["approvals"], "expire">;
     readonly revocation: Pick<Authority["revocation"], "prune">;
+    readonly agents: Pick<Authority["agents"], "prune">;
   };
   /** Told of a room that failed; the next round tries again. */
   readonly onFault: (error: unknown, room: string) => void;
@@ -30,6 +31,7 @@ export async function prune({ store, clock, authority, onFault }: PruneDeps): Pr
   const rooms: Readonly<Record<string, () => Promise<unknown>>> = {
     approvals: () => authority.approvals.expire(),
     revocation: () => authority.revocation.prune(),
+    agents: () => authority.agents.prune(),
     authority: () =>
       store.pool("authority").query("SELECT authority.prune($1, $2)", [before.toISOString(), MAX_ROWS]),
     tasks: () => store.pool("app").query("SELECT agent.prune_a2a_tasks($1)", [MAX_ROWS]),

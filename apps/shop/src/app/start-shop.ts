@@ -117,6 +117,7 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
         clock,
         logger,
         demoAccounts: settings.demoAccounts,
+        agentRegistration: settings.agentRegistration,
         allowedHosts: hostsOf(settings, port),
         auditOrigin: settings.auditOrigin,
         anchorFile: settings.auditAnchorFile,

@@ -13,27 +13,31 @@ APPROVAL=ID   # of an "approval" event of a chat
 ENTRY=ID      # the entry_id of a "tool" event of a chat`;
 
 /** An agent with a key of its own, from its first call to its last. */
-const AGENT_WALK = String.raw`REGISTERED=$(curl -s $URL/agents/register -H 'Content-Type: application/json' \
-  -d '{"agent_name":"PriceWatch","owner_email":"you@example.com"}')
+const AGENT_WALK = String.raw`REGISTERED=$(curl -s $URL/agents/register -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  -d '{"agent_name":"PriceWatch","owner_email":"alice.johnson@gmail.com"}')
 AGENT=$(echo "$REGISTERED" | field agent_id)
 KEY=$(echo "$REGISTERED" | field api_key)
 
 # An administrator permits it one thing; only then it signs in, for a token holds what was permitted when it was made.
 curl -s $URL/agents/$AGENT/permissions -H "Authorization: Bearer $ADMIN" -H 'Content-Type: application/json' \
   -d '{"permission":"read:products:*"}'
-AGENT_TOKEN=$(curl -s $URL/auth/login -H 'Content-Type: application/json' -d "{\"api_key\":\"$KEY\"}" | field access_token)
+enter() { curl -s $URL/auth/login -H 'Content-Type: application/json' \
+  -d "{\"api_key\":\"$KEY\",\"audience\":\"$1\"}" | field access_token; }
+AGENT_TOKEN=$(enter $URL)
 
 # A tool that it may call: 200. A tool or a route without the permission: 403.
-tool() { curl -s -w '\n%{http_code}\n' $URL/mcp/$1 -H "Authorization: Bearer $AGENT_TOKEN" -H 'Content-Type: application/json' \
+# A token is for one address: the tool server's here, the API's above.
+tool() { curl -s -w '\n%{http_code}\n' $URL/mcp/$1 -H "Authorization: Bearer $3" -H 'Content-Type: application/json' \
   -H 'Accept: application/json, text/event-stream' \
   -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"$2\",\"arguments\":{}}}"; }
-tool products search_products
-tool orders get_user_orders
+HELD=$(enter $URL/mcp/products)
+tool products search_products $HELD
+tool orders get_user_orders $(enter $URL/mcp/orders)
 curl -s $URL/api/admin/usage -H "Authorization: Bearer $AGENT_TOKEN"
 
 # Suspended: 401 within a second, with the token that it already holds.
 curl -s -X PATCH $URL/agents/$AGENT -H "Authorization: Bearer $ADMIN" -H 'Content-Type: application/json' -d '{"status":"suspended"}'
-sleep 1; tool products search_products`;
+sleep 1; tool products search_products $HELD`;
 
 /** Under the title. */
 export function docsText(publicUrl: string, offline: boolean) {

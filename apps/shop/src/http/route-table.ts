@@ -22,7 +22,7 @@ const CURL: Readonly<Record<string, string>> = {
   "POST /api/auth/logout": `-X POST $URL/api/auth/logout ${auth}`,
   "POST /api/approvals/{id}/decide": `$URL/api/approvals/$APPROVAL/decide ${auth} ${json} -d '{"decision":"approve"}'`,
   "POST /api/cases": `$URL/api/cases ${asAdmin} ${json} -d '{"subject_email":"bob.smith@gmail.com","purpose":"Bob asked about his order by phone","resources":["orders"]}'`,
-  "POST /agents/register": `$URL/agents/register ${json} -d '{"agent_name":"PriceWatch","owner_email":"you@example.com"}'`,
+  "POST /agents/register": `$URL/agents/register ${auth} ${json} -d '{"agent_name":"PriceWatch","owner_email":"alice.johnson@gmail.com"}'`,
   "POST /auth/login": `$URL/auth/login ${json} -d "{\\"api_key\\":\\"$KEY\\"}"`,
   "PATCH /agents/{id}": `-X PATCH $URL/agents/$AGENT ${asAdmin} ${json} -d '{"status":"suspended"}'`,
   "POST /agents/{id}/permissions": `$URL/agents/$AGENT/permissions ${asAdmin} ${json} -d '{"permission":"read:products:*"}'`,

@@ -34,6 +34,8 @@ export interface Settings {
    * that serves a public address. Accounts whose passwords everybody knows exist only then [SR-26].
    */
   readonly demoAccounts: boolean;
+  /** Who may register agents: people who are signed in, or also strangers, whose agents stay powerless until confirmed. */
+  readonly agentRegistration: "owner" | "open";
 }
 
 export interface SettingOverrides {
@@ -67,6 +69,7 @@ const ENVIRONMENT = z.object({
     .optional(),
   DATABASE_URL: url("postgres:", "postgresql:").optional(),
   REDIS_URL: url("redis:", "rediss:").optional(),
+  DEPUTIZE_AGENT_REGISTRATION: z.enum(["owner", "open"]).optional(),
   ENVIRONMENT: z.enum(["development", "production"]).optional(),
   LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).optional(),
 });
@@ -136,6 +139,7 @@ export function readSettings(
     publicUrl,
     environment,
     logLevel: values.LOG_LEVEL ?? "warn",
+    agentRegistration: values.DEPUTIZE_AGENT_REGISTRATION ?? "owner",
     loopback,
     demoAccounts: loopback && environment !== "production" && LOOPBACK.has(new URL(publicUrl).hostname),
     ...(values.DATABASE_URL !== undefined && { databaseUrl: values.DATABASE_URL }),
