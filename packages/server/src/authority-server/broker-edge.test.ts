@@ -1,0 +1,395 @@
+/**
+ * The edges of the protocol: problems and headers on every answer, bounds, limits, what leaves a trace, and what happens
+ * while a part is away.
+ */
+import { request as rawRequest } from "node:http";
+import { connect } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import {
+  type Answer,
+  type BrokerClient,
+  type RunningAuthority,
+  type TestApp,
+  brokerClient,
+  runAuthority,
+} from "./testing/run-authority.ts";
+
+let authority: RunningAuthority;
+let client: BrokerClient;
+let admin: string;
+let app: TestApp;
+
+beforeAll(async () => {
+  authority = await runAuthority();
+  client = brokerClient(authority);
+  admin = await client.adminToken();
+  app = await client.app(["read:data:*"]);
+});
+afterAll(() => authority?.close());
+
+const further: RunningAuthority[] = [];
+afterEach(async () => {
+  for (const each of further.splice(0)) await each.close();
+});
+async function another(env: Record<string, string> = {}): Promise<RunningAuthority> {
+  const made = await runAuthority({ env });
+  further.push(made);
+  return made;
+}
+
+async function events(query: string): Promise<{ event_type: string; detail: string; agent_id?: string }[]> {
+  return (await client.send("GET", `/v1/audit/events?${query}`, { token: admin })).body.events;
+}
+
+describe("every answer", () => {
+  const cases: readonly [number, string, () => Promise<Answer>][] = [
+    [200, "", () => client.send("GET", "/v1/health")],
+    [200, "", () => client.send("POST", "/v1/token/validate", { body: { token: "x" } })],
+    [400, "invalid_request", () => client.send("POST", "/v1/token/validate", { body: {} })],
+    [400, "invalid_request", () => client.send("POST", "/v1/register", { body: "{" })],
+    [401, "unauthorized", () => client.send("POST", "/v1/admin/auth", { body: { secret: "wrong" } })],
+    [401, "unauthorized", () => client.send("POST", "/v1/token/renew")],
+    [401, "unauthorized", () => client.send("POST", "/v1/token/renew", { token: "a.b.c" })],
+    [403, "insufficient_scope", () => client.send("GET", "/v1/admin/apps", { token: app.token })],
+    [
+      403,
+      "forbidden",
+      () =>
+        client.send("POST", "/v1/app/launch-tokens", {
+          token: app.token,
+          body: { agent_name: "w", allowed_scope: ["write:data:x"] },
+        }),
+    ],
+    [404, "not_found", () => client.send("GET", "/v1/nowhere")],
+    [404, "not_found", () => client.send("GET", "/v1/admin/apps/app-none-000000", { token: admin })],
+    [405, "method_not_allowed", () => client.send("DELETE", "/v1/challenge")],
+    [405, "method_not_allowed", () => client.send("GET", "/v1/token/validate")],
+    [413, "payload_too_large", () => client.send("POST", "/v1/register", { body: "x".repeat(1_048_577) })],
+    [
+      413,
+      "payload_too_large",
+      () => client.send("POST", "/v1/token/validate", { body: "x".repeat(1_048_577) }),
+    ],
+  ];
+
+  it.each(cases)(
+    "of status %i %s has its headers and form [AW-F16] [AW-F17] [AW-D30]",
+    async (status, code, ask) => {
+      const answer = await ask();
+      expect(answer.status).toBe(status);
+      const { headers } = answer;
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("x-frame-options")).toBe("DENY");
+      expect(headers.get("cache-control")).toBe("no-store");
+      expect(headers.get("x-request-id")).toMatch(/^[0-9a-f]{16}$/);
+      if (code === "") return;
+      expect(headers.get("content-type")).toBe("application/problem+json");
+      expect(answer.body).toMatchObject({
+        type: `urn:agentwrit:error:${code}`,
+        title: expect.stringMatching(/^[A-Z]/),
+        status,
+        detail: expect.stringMatching(/.{8}/),
+        instance: expect.stringMatching(/^\/v1\//),
+        error_code: code,
+        request_id: headers.get("x-request-id"),
+      });
+      expect(headers.has("www-authenticate")).toBe(status === 401 || code === "insufficient_scope");
+      expect(headers.has("allow")).toBe(status === 405);
+    },
+  );
+
+  it("names the scope that was missing, and reads no body before it [AW-D42]", async () => {
+    const { body, headers } = await client.send("POST", "/v1/admin/apps", { token: app.token, body: "{" });
+    expect(body.error_code).toBe("insufficient_scope");
+    expect(body.detail).toContain("admin:apps:*");
+    expect(headers.get("www-authenticate")).toContain('scope="admin:apps:*"');
+  });
+
+  it.each([
+    ["no credential", {}],
+    ["an empty one", { authorization: "" }],
+    ["another scheme", { authorization: "Basic YTpi" }],
+    ["a lower-case scheme", { authorization: "bearer a.b.c" }],
+    ["a forged token", { authorization: "Bearer eyJhbGciOiJub25lIn0.e30.x" }],
+  ])("with %s is 401 and never says what was wrong inside", async (_what, headers) => {
+    const { status, body } = await client.send("POST", "/v1/delegate", { headers, body: "{" });
+    expect(status).toBe(401);
+    expect(body.detail).not.toMatch(/signature|segment|malformed/i);
+  });
+
+  it("echoes a printable request id of at most 128 characters, and no other", async () => {
+    const ask = async (id: string) =>
+      (await client.send("GET", "/v1/nowhere", { headers: { "x-request-id": id } })).headers.get(
+        "x-request-id",
+      );
+    expect(await ask("order 17/a")).toBe("order 17/a");
+    expect(await ask("x".repeat(128))).toBe("x".repeat(128));
+    expect(await ask("x".repeat(129))).toMatch(/^[0-9a-f]{16}$/);
+    expect(await ask("é")).toMatch(/^[0-9a-f]{16}$/);
+    const validated = await client.send("POST", "/v1/token/validate", {
+      body: { token: "x" },
+      headers: { "x-request-id": "mine" },
+    });
+    expect(validated.headers.get("x-request-id")).toBe("mine");
+  });
+
+  it("counts the bytes of a body that names no length", async () => {
+    for (const path of ["/v1/register", "/v1/token/validate"]) {
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        const sending = rawRequest(`${authority.url}${path}`, { method: "POST" }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        sending.on("error", reject);
+        for (let sent = 0; sent < 1_100_000; sent += 100_000) sending.write("x".repeat(100_000));
+        sending.end();
+      });
+      expect([path, status]).toEqual([path, 413]);
+    }
+  });
+
+  it("is a problem also where there was no HTTP to read", async () => {
+    const { port } = new URL(authority.url);
+    const text = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(port), "127.0.0.1", () => socket.write("NONSENSE\r\n\r\n"));
+      let seen = "";
+      socket.on("data", (chunk) => (seen += String(chunk)));
+      socket.on("end", () => resolve(seen));
+      socket.on("error", reject);
+    });
+    expect(text).toMatch(/^HTTP\/1\.1 400 /);
+    expect(text).toContain("X-Frame-Options: DENY");
+    expect(text).toContain('"error_code":"invalid_request"');
+  });
+
+  it("is for this host only, on the straight way too [SR-26]", async () => {
+    const ask = (method: string, path: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const sending = rawRequest(
+          `${authority.url}${path}`,
+          { method, headers: { host: "evil.example" } },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          },
+        );
+        sending.on("error", reject);
+        sending.end(method === "POST" ? '{"token":"x"}' : undefined);
+      });
+    expect(await ask("GET", "/v1/health")).toBe(403);
+    expect(await ask("POST", "/v1/token/validate")).toBe(403);
+  });
+
+  it("of the straight way is that of the framework", async () => {
+    // A query is enough to leave the straight way.
+    for (const body of ['{"token":"x"}', "{}", "", "[]", '{"token":"x","a":1}', '{"token":"\\u0000"}']) {
+      const straight = await client.send("POST", "/v1/token/validate", { body });
+      const framed = await client.send("POST", "/v1/token/validate?", { body });
+      const { request_id: _one, ...one } = straight.body;
+      const { request_id: _two, ...two } = framed.body;
+      expect([body, straight.status, one]).toEqual([body, framed.status, two]);
+    }
+  });
+});
+
+describe("the audit query", () => {
+  it.each([
+    "since=yesterday",
+    "until=2026-13-01T00:00:00Z",
+    "limit=0",
+    "limit=-1",
+    "limit=ten",
+    "limit=1e3",
+    "offset=-1",
+    "offset=x",
+    "outcome=maybe",
+    "order=sideways",
+    "cursor=x",
+    "colour=red",
+    "limit=1&limit=2",
+    "offset=1&cursor=1",
+  ])("refuses %s [AW-D29]", async (query) => {
+    const { status, body } = await client.send("GET", `/v1/audit/events?${query}`, { token: admin });
+    expect([status, body.error_code]).toEqual([400, "invalid_request"]);
+  });
+
+  it("says the limit that it applied [AW-D29]", async () => {
+    const { body } = await client.send("GET", "/v1/audit/events?limit=5000", { token: admin });
+    expect(body.limit).toBe(1000);
+  });
+
+  it("turns around, filters, and pages without gaps [AW-D26]", async () => {
+    const ids = async (query: string) => (await events(query)).map((event) => (event as { id?: string }).id);
+    const oldest = await ids("limit=6");
+    const newest = await ids("limit=1&order=newest");
+    expect(oldest[0]).toBe("evt-000001");
+    expect(newest[0]).not.toBe("evt-000001");
+    expect(await ids("limit=3&offset=3")).toEqual(oldest.slice(3));
+    const first = (await client.send("GET", "/v1/audit/events?limit=3", { token: admin })).body;
+    expect(await ids(`limit=3&cursor=${first.next}`)).toEqual(oldest.slice(3));
+    const registered = await events("event_type=app_registered&outcome=success");
+    expect(registered.length).toBeGreaterThan(0);
+    expect(new Set(registered.map((event) => event.event_type))).toEqual(new Set(["app_registered"]));
+    const future = await events("since=2099-01-01T00:00:00Z");
+    expect(future).toEqual([]);
+  });
+});
+
+describe("what is refused leaves a trace [AW-D24]", () => {
+  it("with its type, its source, and never the credential", async () => {
+    const secret = "not-the-secret-of-anybody-at-all-17";
+    await client.send("POST", "/v1/admin/auth", { body: { secret } });
+    await client.send("POST", "/v1/app/auth", {
+      body: { client_id: "xx-000000000000", client_secret: secret },
+    });
+    await client.send("POST", "/v1/token/renew", { token: "a.b.c" });
+    await client.send("GET", "/v1/admin/apps", { token: app.token });
+    for (const type of ["admin_auth_failed", "app_auth_failed", "token_auth_failed", "scope_violation"]) {
+      const [event] = await events(`event_type=${type}&order=newest&limit=1`);
+      expect(event, type).toMatchObject({ event_type: type, outcome: "denied" });
+      expect(event?.detail, type).toContain("127.0.0.1");
+      expect(JSON.stringify(event), type).not.toContain(secret);
+    }
+    const [violation] = await events("event_type=scope_violation&order=newest&limit=1");
+    expect(violation?.agent_id).toBe(`app:${app.appId}`);
+  });
+
+  it("and a validation is sampled", async () => {
+    const worker = await client.worker(app, { scope: ["read:data:s"] });
+    await client.send("POST", "/v1/token/validate", { body: { token: worker.token } });
+    const [event] = await events("event_type=token_validated&limit=1");
+    expect(event?.detail).toContain('"validations":1');
+  });
+});
+
+describe("limits", () => {
+  it("stop an operator's door from one source after ten tries, for a second", async () => {
+    const own = brokerClient(await another());
+    const tries = await Promise.all(
+      Array.from({ length: 12 }, () => own.send("POST", "/v1/admin/auth", { body: { secret: "wrong" } })),
+    );
+    expect(tries.filter(({ status }) => status === 401)).toHaveLength(10);
+    const [limited] = tries.filter(({ status }) => status === 429);
+    expect(limited?.headers.get("retry-after")).toBe("1");
+    expect(limited?.body.error_code).toBe("rate_limited");
+  });
+
+  it("stop an app at its fourth try, whatever else it sends, but not the app itself at another source [AW-D17]", async () => {
+    const own = await another({ DEPUTIZE_TRUSTED_PROXIES: "127.0.0.1,::1" });
+    const behind = brokerClient(own);
+    const victim = await behind.app(["read:data:*"]);
+    const from = (address: string, clientId: string, secret: string) =>
+      behind.send("POST", "/v1/app/auth", {
+        headers: { "x-forwarded-for": address },
+        body: { client_id: clientId, client_secret: secret },
+      });
+    const attack: number[] = [];
+    for (let i = 0; i < 4; i += 1) attack.push((await from("198.51.100.1", victim.clientId, "wrong")).status);
+    expect(attack).toEqual([401, 401, 401, 429]);
+    const limited = await from("198.51.100.1", victim.clientId, victim.clientSecret);
+    expect([limited.status, limited.headers.get("retry-after")]).toEqual([429, "60"]);
+    expect((await from("198.51.100.2", victim.clientId, victim.clientSecret)).status).toBe(200);
+  });
+
+  it("stop one source that changes the client id, or the header, each time [AW-D17]", async () => {
+    const behind = brokerClient(await another({ DEPUTIZE_TRUSTED_PROXIES: "127.0.0.1,::1" }));
+    const statuses: number[] = [];
+    for (let i = 0; i < 62; i += 1) {
+      const { status } = await behind.send("POST", "/v1/app/auth", {
+        headers: { "x-forwarded-for": `10.0.0.${i}, 198.51.100.7` },
+        body: { client_id: `xx-${i}`, client_secret: "wrong" },
+      });
+      statuses.push(status);
+    }
+    expect(statuses.slice(0, 60).every((status) => status === 401)).toBe(true);
+    expect(statuses.slice(60)).toEqual([429, 429]);
+    // Without a proxy on the list the header changes nothing.
+    const bare = brokerClient(await another());
+    const tries: number[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      const { status } = await bare.send("POST", "/v1/app/auth", {
+        headers: { "x-forwarded-for": `10.0.0.${i}` },
+        body: { client_id: "xx-1", client_secret: "wrong" },
+      });
+      tries.push(status);
+    }
+    expect(tries).toEqual([401, 401, 401, 429]);
+  });
+});
+
+describe("while a part is away", () => {
+  it("an effect that cannot be logged does not happen: 503 [AW-D19]", async () => {
+    const own = await another();
+    const there = brokerClient(own);
+    const token = await there.adminToken();
+    const before = (await there.send("GET", "/v1/admin/apps", { token })).body.total;
+    await own.store.ownerQuery("ALTER TABLE audit.outbox RENAME TO outbox_away");
+    const refused = await there.send("POST", "/v1/admin/apps", {
+      token,
+      body: { name: "unlogged", scopes: ["read:data:*"] },
+    });
+    expect([refused.status, refused.body.error_code]).toEqual([503, "unavailable"]);
+    await own.store.ownerQuery("ALTER TABLE audit.outbox_away RENAME TO outbox");
+    expect((await there.send("GET", "/v1/admin/apps", { token })).body.total).toBe(before);
+  });
+
+  it("readiness and health say that the database is gone [AW-D43] [AW-F43]", async () => {
+    const own = await runAuthority();
+    const there = brokerClient(own);
+    expect((await there.send("GET", "/v1/ready")).body).toEqual({ status: "ready" });
+    await own.store.close();
+    await expect
+      .poll(async () => (await there.send("GET", "/v1/ready")).status, { timeout: 5_000, interval: 200 })
+      .toBe(503);
+    const { status, body } = await there.send("GET", "/v1/health");
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ status: "degraded", db_connected: false });
+    await own.started.close().catch(() => {});
+  });
+
+  it("it ends within its time though a stream is open [AW-F23]", async () => {
+    const own = await runAuthority();
+    const stream = await fetch(`${own.url}/authority/revocations`, {
+      headers: { accept: "text/event-stream" },
+    });
+    expect(stream.status).toBe(200);
+    await own.close();
+    await expect(fetch(`${own.url}/v1/health`)).rejects.toThrow();
+    await stream.body?.cancel().catch(() => {});
+  }, 10_000);
+});
+
+describe("standards beside the protocol", () => {
+  it("tell where keys and endpoints are [AW-F27]", async () => {
+    const { body } = await client.send("GET", "/.well-known/openid-configuration");
+    expect(body).toMatchObject({
+      issuer: authority.url,
+      jwks_uri: `${authority.url}/.well-known/jwks.json`,
+      id_token_signing_alg_values_supported: ["EdDSA"],
+      subject_types_supported: ["public"],
+    });
+    const keys = (await (await fetch(body.jwks_uri)).json()) as { keys: object[] };
+    expect(keys.keys[0]).toMatchObject({ kty: "OKP", crv: "Ed25519" });
+  });
+
+  it("introspect a worker's token, asked by its app [AW-F29]", async () => {
+    const worker = await client.worker(app, { scope: ["read:data:i", "read:data:j"] });
+    const ask = async (token: string, as: string) =>
+      client.send("POST", "/oauth/introspect", {
+        token: as,
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: new URLSearchParams({ token }).toString(),
+      });
+    expect((await ask(worker.token, app.token)).body).toMatchObject({
+      active: true,
+      sub: worker.agentId,
+      scope: "read:data:i read:data:j",
+      token_type: "Bearer",
+    });
+    expect((await ask("a.b.c", app.token)).body).toEqual({ active: false });
+    expect((await ask(app.token, worker.token)).status).toBe(403);
+    expect((await ask(worker.token, "a.b.c")).status).toBe(401);
+    await client.send("POST", "/v1/token/release", { token: worker.token });
+    expect((await ask(worker.token, app.token)).body).toEqual({ active: false });
+  });
+});
