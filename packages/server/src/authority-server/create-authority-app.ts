@@ -15,10 +15,12 @@ import {
   AUTHORITY_ROUTES,
   BROKER_ROUTES,
   OPERATOR_ROUTES,
+  REGISTRY_ROUTES,
   brokerRoutes,
   createAuthority,
   meteredBroker,
   operatorRoutes,
+  registryRoutes,
   renderEvent,
   unknownRoute,
 } from "@deputize/authority";
@@ -71,6 +73,8 @@ export interface AuthorityApp {
   readonly broker: Broker;
   readonly audit: AuditLog;
   readonly metrics: Metrics;
+  /** What is really served, for the documentation's test. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
   /** The work of `POST /v1/token/validate`; answers JSON. */
   readonly validate: (text: string, source: string) => Promise<string>;
   /** Starts what works in the background: the log's sequencer and pruning. */
@@ -182,6 +186,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
       version: manifest.version,
     }),
   );
+  app.route("/", registryRoutes({ registry: broker.registry, guard }));
   app.route(
     "/",
     metricsRoutes({
@@ -196,7 +201,14 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
       title: "Deputize authority",
       version: manifest.version,
       publicUrl,
-      routes: [...BROKER_ROUTES, ...OPERATOR_ROUTES, ...AUTHORITY_ROUTES, ...METRICS_ROUTES, ...DOCS_ROUTES],
+      routes: [
+        ...BROKER_ROUTES,
+        ...REGISTRY_ROUTES,
+        ...OPERATOR_ROUTES,
+        ...AUTHORITY_ROUTES,
+        ...METRICS_ROUTES,
+        ...DOCS_ROUTES,
+      ],
     }),
   );
   app.route("/", authority.routes);
@@ -215,6 +227,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     broker,
     audit,
     metrics,
+    routes: app.routes.map(({ method, path }) => ({ method, path })),
     validate,
     async start() {
       await audit.start();

@@ -24,8 +24,12 @@ export const TIMES = {
 const PATH = "/v1/token/validate";
 const MAX_BYTES = 1_048_576;
 
-/** A server that is not listening yet; `handler` is asked for at each request. */
-export function createAuthorityServer(handler: () => NodeHandler, secure: boolean): Server {
+/** A server that is not listening yet; `handler` is asked for at each request. `endStreams` ends event streams. */
+export function createAuthorityServer(
+  handler: () => NodeHandler,
+  secure: boolean,
+): { readonly server: Server; readonly endStreams: () => void } {
+  const streams = new Set<ServerResponse>();
   const server = createServer(
     {
       requestTimeout: TIMES.requestMs,
@@ -33,7 +37,13 @@ export function createAuthorityServer(handler: () => NodeHandler, secure: boolea
       keepAliveTimeout: TIMES.idleMs,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => handler()(request, response),
+    (request, response) => {
+      if (headerOf(request, "accept")?.includes("text/event-stream") === true) {
+        streams.add(response);
+        response.on("close", () => streams.delete(response));
+      }
+      handler()(request, response);
+    },
   );
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable || error.code === "ECONNRESET") {
@@ -52,7 +62,12 @@ export function createAuthorityServer(handler: () => NodeHandler, secure: boolea
       `HTTP/1.1 400 Bad Request\r\n${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   });
-  return server;
+  return {
+    server,
+    endStreams: () => {
+      for (const response of streams) response.destroy();
+    },
+  };
 }
 
 function problemHeaders(problem: BrokerProblem, secure: boolean): Record<string, string> {

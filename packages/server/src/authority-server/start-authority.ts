@@ -19,10 +19,10 @@ import {
   loadOrCreateSecrets,
   readConfigFile,
 } from "../config/index.ts";
-import { explainStart, listen, stopListening, unwind } from "../lifecycle/index.ts";
+import { explainStart, listen, stopListening, undoAll } from "../lifecycle/index.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { type Logger, startTraces } from "../telemetry/index.ts";
-import { createAuthorityApp } from "./create-authority-app.ts";
+import { type AuthorityApp, createAuthorityApp } from "./create-authority-app.ts";
 import {
   type NodeHandler,
   createAuthorityServer,
@@ -53,6 +53,8 @@ export interface StartedAuthority {
   readonly host: string;
   readonly port: number;
   readonly broker: Broker;
+  /** What is really served, for the documentation's test. */
+  readonly routes: AuthorityApp["routes"];
   /** The operator's secret when this start made it: the only time that it is told. */
   readonly madeAdminSecret?: string;
   close(): Promise<void>;
@@ -80,7 +82,7 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
   try {
     const secure = settings.publicUrl.startsWith("https://");
     let handle: NodeHandler = stillStarting(secure);
-    const server = createAuthorityServer(() => handle, secure);
+    const { server, endStreams } = createAuthorityServer(() => handle, secure);
     const port = await listen(server, settings);
     undo.push(() => stopListening(server, GRACE_MS));
     const publicUrl =
@@ -134,17 +136,23 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
       otherwise: (request, response) => void listener(request, response),
     });
 
+    // Open requests finish before what they stand on goes; streams would not, and their readers come back by themselves.
+    undo.push(() => {
+      endStreams();
+      return stopListening(server, GRACE_MS);
+    });
     let closing: Promise<void> | undefined;
     return {
       url: publicUrl,
       host: settings.host,
       port,
       broker: app.broker,
+      routes: app.routes,
       ...(madeAdminSecret !== undefined && { madeAdminSecret }),
-      close: () => (closing ??= unwind(undo)),
+      close: () => (closing ??= undoAll(undo)),
     };
   } catch (error) {
-    await unwind(undo).catch(() => {});
+    await undoAll(undo).catch(() => {});
     throw explainStart(error, settings);
   }
 }

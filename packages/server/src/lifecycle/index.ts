@@ -1,2 +1,2 @@
 /** lifecycle: how servers of ours come up and go down. */
-export { explainStart, listen, stopListening, unwind } from "./lifecycle.ts";
+export { explainStart, listen, stopListening, undoAll } from "./lifecycle.ts";

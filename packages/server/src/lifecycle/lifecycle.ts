@@ -31,18 +31,14 @@ export async function stopListening(server: Server, graceMs: number): Promise<vo
   clearTimeout(cut);
 }
 
-/** Runs the undos, last first, except that listening ends at once; what fails does not keep the others from running. */
-export async function unwind(undo: readonly (() => Promise<unknown>)[]): Promise<void> {
-  const listening = undo[0];
-  // No new requests while the rest closes; open ones end when their runs and streams do.
-  const stopped = listening?.();
+/** Runs the undos, last first; what fails does not keep the others from running, and is thrown at the end. */
+export async function undoAll(undo: readonly (() => Promise<unknown>)[]): Promise<void> {
   let failure: unknown;
-  for (const each of undo.slice(1).toReversed()) {
+  for (const each of undo.toReversed()) {
     await each().catch((error: unknown) => {
       failure ??= error;
     });
   }
-  await stopped;
   if (failure !== undefined) throw failure;
 }
 
