@@ -52,13 +52,14 @@ export {
   OPEN_CASES_SCOPE,
 } from "./cases/cases.ts";
 export type { ClientCredentials, ScopesOfClient } from "./exchange/client-credentials.ts";
-export type { Exchange, ExchangeRequest, PermissionCheck } from "./exchange/exchange.ts";
+export type { Exchange, ExchangeRequest } from "./exchange/exchange.ts";
 export { isFirstParty, rememberFirstParty } from "./first-party.ts";
 export type { Grant, GrantKind } from "./grants/grant.ts";
 export type { AttenuateRequest, GrantRef, Grants, RootRequest } from "./grants/grants.ts";
 export { Approval as ApprovalAnswer } from "./http/answers.ts";
 export { DecideBody } from "./http/approvals.ts";
-export { BROKER_ROUTES } from "./http/broker/route-table.ts";
+export { registryRoutes } from "./http/broker/registry.ts";
+export { BROKER_ROUTES, REGISTRY_ROUTES } from "./http/broker/route-table.ts";
 export { meteredBroker } from "./broker/metered-broker.ts";
 export { renderEvent } from "./http/broker/audit-events.ts";
 export { type BrokerRoutes, type BrokerRoutesOptions, brokerRoutes } from "./http/broker/broker-routes.ts";

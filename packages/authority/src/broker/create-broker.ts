@@ -19,6 +19,7 @@ import { createDelegate } from "./delegate.ts";
 import { countActiveWorkers } from "./active-workers.ts";
 import { createLaunchTokens } from "./launch-tokens.ts";
 import { createRegistration } from "./register.ts";
+import { type Registry, createRegistry } from "./registry.ts";
 import { createRenewAndRelease } from "./renew-release.ts";
 import { createRevoke } from "./revoke.ts";
 
@@ -36,10 +37,11 @@ export interface BrokerCore {
 export interface BrokerRooms extends Broker {
   /** After a restore: a backup must not bring back launch tokens that were spent; nonces end with the epoch (SR-21). */
   voidRestored(tx: Queryable): Promise<void>;
+  readonly registry: Registry;
   /** Workers whose grant lives now, of all apps. */
   activeWorkers(): Promise<number>;
-  /** What this process knows of the revocation feed: `ageMs` since it was known to be complete. */
-  feed(): { readonly position: number; readonly ageMs: number };
+  /** The revocation feed as far as this process can follow it now: `ageMs` since it was known to be complete. */
+  feed(): Promise<{ readonly position: number; readonly ageMs: number }>;
   /** Forgets what ended long ago; also runs by itself now and then. Answers how many rows went. */
   prune(): Promise<number>;
 }
@@ -68,6 +70,7 @@ export async function createBroker(
   const verifier = await createBrokerVerifier({ store, keys, clock, revocation, settings });
   const context: BrokerContext = { ...core, ...options, verifier };
   const registration = createRegistration(context);
+  const registry = createRegistry(context);
 
   async function prune(): Promise<number> {
     let total = 0;
@@ -105,11 +108,16 @@ export async function createBroker(
     async voidRestored(tx) {
       await tx.query(`DELETE FROM authority.launch_tokens WHERE tenant = $1`, [tenant]);
     },
+    registry,
     activeWorkers: () => countActiveWorkers(store, clock),
-    feed: () => verifier.feed(),
+    async feed() {
+      await verifier.refresh();
+      return verifier.feed();
+    },
     prune,
     async close() {
       clearInterval(pruning);
+      registry.close();
       verifier.close();
     },
   };

@@ -155,7 +155,7 @@ describe("metrics", () => {
         if (asked > 1) throw new Error("away");
         return 3;
       },
-      feed: () => ({ position: 9, ageMs: 250 }),
+      feed: async () => ({ position: 9, ageMs: 250 }),
       pools: () => [{ role: "authority", total: 5, idle: 2, waiting: 1 }],
     });
     const [first] = await Promise.all([page(of), page(of)]);

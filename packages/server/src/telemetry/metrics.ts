@@ -22,8 +22,8 @@ export interface MetricSources {
   readonly auditCounts?: () => Promise<{ readonly entries: number; readonly pending: number }>;
   /** Workers whose grant lives now. */
   readonly activeWorkers?: () => Promise<number>;
-  /** This process' view of the revocation feed. `ageMs` is Infinity before the first answer. */
-  readonly feed?: () => { readonly position: number; readonly ageMs: number };
+  /** The revocation feed as far as this process can follow it. `ageMs` is Infinity before the first answer. */
+  readonly feed?: () => Promise<{ readonly position: number; readonly ageMs: number }>;
   /** Connections by login role. */
   readonly pools?: () => readonly {
     readonly role: string;
@@ -190,8 +190,8 @@ function registerSources(sources: MetricSources, registers: Registry[]): () => P
       "deputize_feed_age_seconds",
       "Since the feed was known to be complete; -1 before it was",
     );
-    told.push(() => {
-      const now = feed();
+    asked.push(async () => {
+      const now = await feed();
       position.set(now.position);
       age.set(Number.isFinite(now.ageMs) ? now.ageMs / 1000 : -1);
     });

@@ -8,7 +8,7 @@ export interface MetricParts {
   readonly audit: Pick<AuditLog, "counts">;
   readonly broker?: {
     activeWorkers(): Promise<number>;
-    feed(): { readonly position: number; readonly ageMs: number };
+    feed(): Promise<{ readonly position: number; readonly ageMs: number }>;
   };
 }
 

@@ -15,6 +15,7 @@ import {
   RevokeBody,
   RotateSecretBody,
   ValidateBody,
+  WorkersQuery,
 } from "./schemas.ts";
 
 const text = z.string();
@@ -136,6 +137,45 @@ const WORKERS: readonly RouteDoc[] = [
       z.strictObject({ valid: z.literal(true), claims: z.looseObject({}) }),
       z.strictObject({ valid: z.literal(false), error: text }),
     ]),
+  },
+];
+
+const Worker = z.strictObject({
+  agent_id: text,
+  public_key: text,
+  app_id: text,
+  orch_id: text,
+  task_id: text,
+  expires_at: text,
+  last_heartbeat: text.optional(),
+});
+
+/** Everything that `registryRoutes` serves. */
+export const REGISTRY_ROUTES: readonly RouteDoc[] = [
+  {
+    method: "GET",
+    path: "/v1/agents",
+    group: "Workers",
+    summary: "Living workers of one's own app, with the keys to check them by. Apps need `app:agents:*`.",
+    access: "worker",
+    query: WorkersQuery,
+    answer: z.strictObject({ agents: z.array(Worker), next: text.optional() }),
+  },
+  {
+    method: "GET",
+    path: "/v1/agents/{id}",
+    group: "Workers",
+    summary: "One living worker of one's own app, by its SPIFFE id, percent-encoded.",
+    access: "worker",
+    answer: Worker,
+  },
+  {
+    method: "POST",
+    path: "/v1/agents/heartbeat",
+    group: "Workers",
+    summary: "I am alive. Whoever beat once and then misses three beats loses its grants.",
+    access: "worker",
+    answer: z.strictObject({ every_seconds: seconds, misses: z.int() }),
   },
 ];
 

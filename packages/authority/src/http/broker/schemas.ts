@@ -111,3 +111,18 @@ export const AuditQuery = z.strictObject({
   /** `next` of the page before. */
   cursor: Digits.transform(Number).optional(),
 });
+
+export const WorkersQuery = z.strictObject({
+  /** SPIFFE id. */
+  agent_id: Text.optional(),
+  /** With `agent_id`: only if this token of the worker stands. */
+  jti: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
+  task_id: Text.optional(),
+  orch_id: Text.optional(),
+  limit: Digits.transform(Number).pipe(z.int().min(1).max(100)).optional(),
+  /** `next` of the page before. */
+  cursor: Text.optional(),
+});
