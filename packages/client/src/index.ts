@@ -14,6 +14,13 @@ export {
   tokenKey,
 } from "./feed/revocations.ts";
 export { type BearerAuthOptions, bearerAuth, bearerChallenge, requireScope } from "./http/bearer-auth.ts";
+export {
+  type AccessDecision,
+  type PermissionGuard,
+  type PermissionGuardOptions,
+  assertEveryRouteDeclares,
+  permissionGuard,
+} from "./http/permission-guard.ts";
 export { type PresentedToken, readPresentedToken } from "./http/presented-token.ts";
 export { type ProblemOptions, problemHandler, problemResponse } from "./http/problem-handler.ts";
 export {
