@@ -6,6 +6,9 @@
 -- entries in the same transaction (SR-18). Locks are taken in one order: principals by id, launch tokens by hash, grants
 -- by (depth, id), nonces, the feed's counter.
 --
+-- Rows are looked up by `= ANY (array)`: a join with the items would be planned while the tables are small, and kept, and
+-- would read whole indexes when they are large.
+--
 -- The functions that workers call take many items at once: calls of one moment share a statement and a commit. What is
 -- refused is a value and not an error, so that one item's refusal leaves the others.
 
@@ -75,17 +78,20 @@ CREATE TABLE authority.workers (
   spiffe        text NOT NULL CHECK (spiffe LIKE 'spiffe://%'),
   app           uuid NOT NULL,
   app_id        text NOT NULL,
+  -- The root that its registration made: a worker whose own grant has ended gets nothing more.
+  grant_id      uuid NOT NULL,
   task          text NOT NULL,
   orchestration text NOT NULL,
   public_key    bytea NOT NULL CHECK (length(public_key) = 32),
   -- Every token of this worker is of use only with its key.
   bound         boolean NOT NULL,
   created_at    timestamptz NOT NULL,
-  PRIMARY KEY (tenant, principal_id),
-  UNIQUE (tenant, spiffe),
+  -- What tells rows apart comes first: without statistics, any index that begins with the tenant seems as good as another.
+  PRIMARY KEY (principal_id, tenant),
+  UNIQUE (spiffe, tenant),
   FOREIGN KEY (tenant, principal_id) REFERENCES authority.principals (tenant, id)
 );
-CREATE INDEX workers_task ON authority.workers (tenant, task);
+CREATE INDEX workers_task ON authority.workers (task, tenant);
 
 -- Every token of a grant, oldest first; one of them lives. The number makes a second successor impossible.
 CREATE TABLE authority.broker_tokens (
@@ -94,7 +100,7 @@ CREATE TABLE authority.broker_tokens (
   grant_id   uuid NOT NULL,
   renewal    integer NOT NULL CHECK (renewal >= 0),
   live       boolean NOT NULL,
-  UNIQUE (tenant, grant_id, renewal),
+  UNIQUE (grant_id, renewal, tenant),
   FOREIGN KEY (tenant, grant_id) REFERENCES authority.grants (tenant, id)
 );
 
@@ -176,15 +182,28 @@ BEGIN
   RETURN authority.revoke_grants(in_tenant, exceeding, why, at, keep_until);
 END $$;
 
+-- What all items name under one key, as an array.
+CREATE FUNCTION authority.broker_ids(items jsonb, key text) RETURNS uuid[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
+  RETURN ARRAY(SELECT (i ->> key)::uuid FROM jsonb_array_elements(items) i);
+END $$;
+
+-- The same where each names a list.
+CREATE FUNCTION authority.broker_lists(items jsonb, key text) RETURNS uuid[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
+  RETURN ARRAY(SELECT DISTINCT x::uuid FROM jsonb_array_elements(items) i, jsonb_array_elements_text(i -> key) x);
+END $$;
+
 -- ── Control: the tokens of operator and apps ───────────────────────────────────────────────────────────────
 
 -- True while the token that the caller showed is the live one of a living grant. A grant that lives has living
 -- ancestors: ending one ends what is below it in the same transaction, and none outlives its parent.
 CREATE FUNCTION authority.broker_stands(in_tenant text, in_grant uuid, in_jti uuid, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$ BEGIN
-  RETURN EXISTS (
-    SELECT FROM authority.broker_tokens t JOIN authority.grants g ON g.tenant = t.tenant AND g.id = t.grant_id
-    WHERE t.jti = in_jti AND t.live AND t.tenant = in_tenant AND t.grant_id = in_grant AND g.state = 'active' AND g.expires_at > at);
+  RETURN EXISTS (SELECT FROM authority.broker_tokens t
+      WHERE t.jti = in_jti AND t.live AND t.tenant = in_tenant AND t.grant_id = in_grant)
+    AND EXISTS (SELECT FROM authority.grants g
+      WHERE g.tenant = in_tenant AND g.id = in_grant AND g.state = 'active' AND g.expires_at > at);
 END $$;
 
 -- An operator's or app's own token. `secretHash` is checked again here, in the transaction that uses it.
@@ -221,11 +240,11 @@ DECLARE
   app authority.principals;
   asked text[];
   at timestamptz;
+  principals uuid[] := authority.broker_ids(items, 'app') || authority.broker_ids(items, 'by');
+  grants uuid[] := authority.broker_ids(items, 'grant');
 BEGIN
-  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant
-    AND p.id IN (SELECT unnest(ARRAY[(i ->> 'app')::uuid, (i ->> 'by')::uuid]) FROM jsonb_array_elements(items) i) ORDER BY p.id FOR SHARE;
-  PERFORM FROM authority.grants g WHERE g.tenant = in_tenant
-    AND g.id IN (SELECT (i ->> 'grant')::uuid FROM jsonb_array_elements(items) i) ORDER BY g.depth, g.id FOR SHARE;
+  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant AND p.id = ANY (principals) ORDER BY p.id FOR SHARE;
+  PERFORM FROM authority.grants g WHERE g.tenant = in_tenant AND g.id = ANY (grants) ORDER BY g.depth, g.id FOR SHARE;
   FOR item IN SELECT i FROM jsonb_array_elements(items) i LOOP
     at := (item ->> 'now')::timestamptz;
     asked := authority.texts(item -> 'allowed');
@@ -266,9 +285,9 @@ DECLARE
   asked text[];
   made authority.grants;
   reason text;
+  apps uuid[] := ARRAY(SELECT DISTINCT l.app FROM authority.launch_tokens l WHERE l.hash = ANY (hashes));
 BEGIN
-  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant
-    AND p.id IN (SELECT l.app FROM authority.launch_tokens l WHERE l.hash = ANY (hashes)) ORDER BY p.id FOR SHARE;
+  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant AND p.id = ANY (apps) ORDER BY p.id FOR SHARE;
   PERFORM FROM authority.launch_tokens l WHERE l.hash = ANY (hashes) AND l.single_use ORDER BY l.hash FOR UPDATE;
   -- By nonce: two batches that hold the same ones wait for each other in one direction only.
   FOR item, n IN SELECT t.i, t.n FROM jsonb_array_elements(items) WITH ORDINALITY AS t(i, n) ORDER BY t.i ->> 'nonce', t.n LOOP
@@ -301,8 +320,8 @@ BEGIN
 
     INSERT INTO authority.principals (tenant, id, kind, name, created)
       VALUES (in_tenant, (item ->> 'worker')::uuid, 'agent', launch.agent_name, at);
-    INSERT INTO authority.workers (tenant, principal_id, spiffe, app, app_id, task, orchestration, public_key, bound, created_at)
-      VALUES (in_tenant, (item ->> 'worker')::uuid, item ->> 'spiffe', launch.app, app.app_id, item ->> 'task', item ->> 'orchestration',
+    INSERT INTO authority.workers (tenant, principal_id, spiffe, app, app_id, grant_id, task, orchestration, public_key, bound, created_at)
+      VALUES (in_tenant, (item ->> 'worker')::uuid, item ->> 'spiffe', launch.app, app.app_id, (item ->> 'id')::uuid, item ->> 'task', item ->> 'orchestration',
               decode(item ->> 'publicKey', 'hex'), (item ->> 'bound')::boolean, at);
     made.tenant := in_tenant;
     made.id := (item ->> 'id')::uuid;
@@ -321,7 +340,8 @@ BEGIN
     made.audiences := authority.texts(item -> 'audiences');
     made.constraints := '{}';
     made.issued_at := at;
-    made.expires_at := at + least(launch.max_ttl, (item ->> 'maxTtl')::integer) * interval '1 second';
+    -- A token is good through the second of its `exp`, so the grant ends with the next.
+    made.expires_at := at + (least(launch.max_ttl, (item ->> 'maxTtl')::integer) + 1) * interval '1 second';
     made.renew_until := greatest(made.expires_at, at + (item ->> 'renewSeconds')::integer * interval '1 second');
     made.state := 'active';
     INSERT INTO authority.grants (tenant, id, root, depth, path, kind, app, subject, actor, actors, client_id, task, orchestration,
@@ -354,11 +374,11 @@ DECLARE
   renewed jsonb;
   vals text[] := '{}';
   keep timestamptz[] := '{}';
+  principals uuid[] := authority.broker_lists(items, 'principals');
+  grants uuid[] := authority.broker_lists(items, 'path');
 BEGIN
-  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant AND p.id IN (
-    SELECT x::uuid FROM jsonb_array_elements(items) i, jsonb_array_elements_text(i -> 'principals') x) ORDER BY p.id FOR SHARE;
-  PERFORM FROM authority.grants g WHERE g.tenant = in_tenant AND g.id IN (
-    SELECT x::uuid FROM jsonb_array_elements(items) i, jsonb_array_elements_text(i -> 'path') x) ORDER BY g.depth, g.id FOR UPDATE;
+  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant AND p.id = ANY (principals) ORDER BY p.id FOR SHARE;
+  PERFORM FROM authority.grants g WHERE g.tenant = in_tenant AND g.id = ANY (grants) ORDER BY g.depth, g.id FOR UPDATE;
   FOR item IN SELECT i FROM jsonb_array_elements(items) i LOOP
     at := (item ->> 'now')::timestamptz;
     IF NOT authority.broker_stands(in_tenant, (item ->> 'grant')::uuid, (item ->> 'jti')::uuid, at) THEN
@@ -388,23 +408,34 @@ CREATE FUNCTION authority.broker_release(in_tenant text, items jsonb, why text) 
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   at timestamptz := (items -> 0 ->> 'now')::timestamptz;
-  ids uuid[] := ARRAY(SELECT (i ->> 'grant')::uuid FROM jsonb_array_elements(items) i);
+  ids uuid[] := authority.broker_ids(items, 'grant');
+  jtis uuid[] := authority.broker_ids(items, 'jti');
+  living uuid[];
   standing uuid[];
 BEGIN
   PERFORM authority.hold_subtrees(in_tenant, ids);
-  SELECT coalesce(array_agg(DISTINCT g.id), '{}') INTO standing
-    FROM jsonb_array_elements(items) i
-    JOIN authority.broker_tokens t ON t.jti = (i ->> 'jti')::uuid AND t.live AND t.tenant = in_tenant AND t.grant_id = (i ->> 'grant')::uuid
-    JOIN authority.grants g ON g.tenant = t.tenant AND g.id = t.grant_id AND g.state = 'active' AND g.expires_at > at;
-  PERFORM authority.revoke_grants(in_tenant, standing, why, at, 'infinity');
+  SELECT coalesce(array_agg(g.id), '{}') INTO living FROM authority.grants g
+    WHERE g.tenant = in_tenant AND g.id = ANY (ids) AND g.state = 'active' AND g.expires_at > at;
+  -- One token of a grant lives, so these are as many grants.
+  SELECT coalesce(array_agg(t.jti), '{}'), coalesce(array_agg(t.grant_id), '{}') INTO standing, living FROM authority.broker_tokens t
+    WHERE t.jti = ANY (jtis) AND t.live AND t.tenant = in_tenant AND t.grant_id = ANY (living);
+  PERFORM authority.revoke_grants(in_tenant, living, why, at, 'infinity');
+  -- Asked twice in one batch, it ends once.
   PERFORM audit.submit_many((
     SELECT coalesce(jsonb_agg(e), '[]') FROM (
-      SELECT DISTINCT ON (i ->> 'grant') i FROM jsonb_array_elements(items) i WHERE (i ->> 'grant')::uuid = ANY (standing)) once,
+      SELECT DISTINCT ON (i ->> 'jti') i FROM jsonb_array_elements(items) i WHERE (i ->> 'jti')::uuid = ANY (standing)) once,
       jsonb_array_elements(once.i -> 'entries') e));
-  RETURN (SELECT jsonb_agg(CASE WHEN (t.i ->> 'grant')::uuid = ANY (standing) AND t.copy = 1 THEN '{}'::jsonb
+  RETURN (SELECT jsonb_agg(CASE WHEN (t.i ->> 'jti')::uuid = ANY (standing) AND t.copy = 1 THEN '{}'::jsonb
                                 ELSE '{"refused": "grant_revoked"}'::jsonb END ORDER BY t.n)
-    FROM (SELECT i, n, row_number() OVER (PARTITION BY i ->> 'grant' ORDER BY n) AS copy
+    FROM (SELECT i, n, row_number() OVER (PARTITION BY i ->> 'jti' ORDER BY n) AS copy
           FROM jsonb_array_elements(items) WITH ORDINALITY AS x(i, n)) t);
+END $$;
+
+-- True while a worker is active and its own grant lives.
+CREATE FUNCTION authority.broker_alive(in_tenant text, in_worker uuid, own_grant uuid, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$ BEGIN
+  RETURN EXISTS (SELECT FROM authority.principals p WHERE p.tenant = in_tenant AND p.id = in_worker AND p.state = 'active')
+    AND EXISTS (SELECT FROM authority.grants g WHERE g.tenant = in_tenant AND g.id = own_grant AND g.state = 'active' AND g.expires_at > at);
 END $$;
 
 -- One hop. The child is made by `attenuate`, the one maker of children; here is only what it cannot know: whom a SPIFFE
@@ -421,13 +452,15 @@ DECLARE
   asked text[];
   view jsonb;
   reason text;
+  grants uuid[] := authority.broker_lists(items, 'path')
+    || ARRAY(SELECT w.grant_id FROM authority.workers w WHERE w.tenant = in_tenant
+             AND w.spiffe = ANY (ARRAY(SELECT i ->> 'delegateTo' FROM jsonb_array_elements(items) i)));
+  names text[] := ARRAY(SELECT i ->> 'delegateTo' FROM jsonb_array_elements(items) i);
+  principals uuid[] := authority.broker_lists(items, 'principals')
+    || ARRAY(SELECT w.principal_id FROM authority.workers w WHERE w.tenant = in_tenant AND w.spiffe = ANY (names));
 BEGIN
-  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant AND p.id IN (
-    SELECT x::uuid FROM jsonb_array_elements(items) i, jsonb_array_elements_text(i -> 'principals') x
-    UNION ALL SELECT w.principal_id FROM jsonb_array_elements(items) i
-      JOIN authority.workers w ON w.tenant = in_tenant AND w.spiffe = i ->> 'delegateTo') ORDER BY p.id FOR SHARE;
-  PERFORM FROM authority.grants g WHERE g.tenant = in_tenant AND g.id IN (
-    SELECT x::uuid FROM jsonb_array_elements(items) i, jsonb_array_elements_text(i -> 'path') x) ORDER BY g.depth, g.id FOR SHARE;
+  PERFORM FROM authority.principals p WHERE p.tenant = in_tenant AND p.id = ANY (principals) ORDER BY p.id FOR SHARE;
+  PERFORM FROM authority.grants g WHERE g.tenant = in_tenant AND g.id = ANY (grants) ORDER BY g.depth, g.id FOR SHARE;
   FOR item IN SELECT i FROM jsonb_array_elements(items) i LOOP
     at := (item ->> 'now')::timestamptz;
     asked := authority.texts(item -> 'scopes');
@@ -442,11 +475,9 @@ BEGIN
       deputy := NULL;
       -- Of another app, released, revoked or never there: one answer.
       SELECT w.* INTO deputy FROM authority.workers w
-        WHERE w.tenant = in_tenant AND w.spiffe = item ->> 'delegateTo' AND w.app = parent.app
-          AND EXISTS (SELECT FROM authority.principals p WHERE p.tenant = in_tenant AND p.id = w.principal_id AND p.state = 'active')
-          AND EXISTS (SELECT FROM authority.grants g WHERE g.tenant = in_tenant AND g.actor = w.principal_id
-                      AND g.state = 'active' AND g.expires_at > at);
-      reason := CASE WHEN deputy.principal_id IS NULL THEN 'not_found' WHEN deputy.principal_id = parent.actor THEN 'forbidden' END;
+        WHERE w.tenant = in_tenant AND w.spiffe = item ->> 'delegateTo' AND w.app = parent.app;
+      reason := CASE WHEN deputy.principal_id IS NULL OR NOT authority.broker_alive(in_tenant, deputy.principal_id, deputy.grant_id, at) THEN 'not_found'
+        WHEN deputy.principal_id = parent.actor THEN 'forbidden' END;
     END IF;
     IF reason IS NOT NULL THEN
       answers := answers || jsonb_build_object('refused', reason);
@@ -480,34 +511,33 @@ CREATE FUNCTION authority.prune_grants(ended_before timestamptz, max_rows intege
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   edge timestamptz := least(ended_before, clock_timestamp() - interval '1 hour');
+  in_tenant text;
   dead uuid[];
+  ids uuid[];
+  actors uuid[];
   gone uuid[];
   total integer := 0;
   n integer;
 BEGIN
   -- A tree may be renewed until its root's `renew_until` unless it was revoked; its root outlives all below it.
-  SELECT coalesce(array_agg(r.id), '{}') INTO dead FROM (
-    SELECT g.id FROM authority.grants g
-    WHERE g.parent IS NULL AND g.expires_at < edge AND (g.renew_until < edge OR g.revoked_at < edge)
-      AND NOT EXISTS (SELECT FROM authority.sessions s WHERE s.grant_id = g.id)
-    ORDER BY g.expires_at LIMIT max_rows FOR UPDATE SKIP LOCKED) r;
-  IF cardinality(dead) > 0 THEN
-    DELETE FROM authority.broker_tokens t USING authority.grants g
-      WHERE g.root = ANY (dead) AND t.tenant = g.tenant AND t.grant_id = g.id;
-    DELETE FROM authority.delegation_records d USING authority.grants g
-      WHERE g.root = ANY (dead) AND d.tenant = g.tenant AND d.grant_id = g.id;
-    WITH x AS (DELETE FROM authority.grants g WHERE g.root = ANY (dead) RETURNING g.actor)
-      SELECT count(*), array_agg(DISTINCT x.actor) INTO n, gone FROM x;
-    total := total + n;
-    DELETE FROM authority.workers w WHERE w.principal_id = ANY (gone)
-      AND NOT EXISTS (SELECT FROM authority.grants g WHERE g.tenant = w.tenant AND g.actor = w.principal_id);
-    -- An agent that somebody registered stays; only workers are made for one task.
-    DELETE FROM authority.principals p WHERE p.id = ANY (gone) AND p.kind = 'agent'
-      AND NOT EXISTS (SELECT FROM authority.grants g WHERE g.tenant = p.tenant AND p.id IN (g.actor, g.subject, g.app))
-      AND NOT EXISTS (SELECT FROM authority.workers w WHERE w.tenant = p.tenant AND w.principal_id = p.id)
-      AND NOT EXISTS (SELECT FROM authority.agents a WHERE a.tenant = p.tenant AND a.principal_id = p.id);
-    GET DIAGNOSTICS n = ROW_COUNT; total := total + n;
-  END IF;
+  FOR in_tenant, dead IN SELECT r.tenant, array_agg(r.id) FROM (
+      SELECT g.tenant, g.id FROM authority.grants g
+      WHERE g.parent IS NULL AND g.expires_at < edge AND (g.renew_until < edge OR g.revoked_at < edge)
+        AND NOT EXISTS (SELECT FROM authority.sessions s WHERE s.grant_id = g.id)
+      ORDER BY g.expires_at LIMIT max_rows FOR UPDATE SKIP LOCKED) r GROUP BY r.tenant LOOP
+    SELECT array_agg(g.id), array_agg(DISTINCT g.actor) INTO ids, actors FROM authority.grants g
+      WHERE g.tenant = in_tenant AND g.root = ANY (dead);
+    DELETE FROM authority.broker_tokens t WHERE t.tenant = in_tenant AND t.grant_id = ANY (ids);
+    DELETE FROM authority.delegation_records d WHERE d.tenant = in_tenant AND d.grant_id = ANY (ids);
+    DELETE FROM authority.grants g WHERE g.tenant = in_tenant AND g.id = ANY (ids);
+    total := total + cardinality(ids);
+    -- Only workers are made for one task; an agent that somebody registered stays.
+    WITH w AS (DELETE FROM authority.workers w WHERE w.tenant = in_tenant AND w.principal_id = ANY (actors)
+        AND NOT EXISTS (SELECT FROM authority.grants g WHERE g.tenant = in_tenant AND g.actor = w.principal_id) RETURNING w.principal_id)
+      SELECT coalesce(array_agg(w.principal_id), '{}') INTO gone FROM w;
+    DELETE FROM authority.principals p WHERE p.tenant = in_tenant AND p.id = ANY (gone);
+    total := total + cardinality(gone);
+  END LOOP;
   DELETE FROM authority.launch_tokens WHERE hash IN (
     SELECT l.hash FROM authority.launch_tokens l WHERE l.expires_at < clock_timestamp() - interval '1 minute' LIMIT max_rows);
   GET DIAGNOSTICS n = ROW_COUNT; total := total + n;
@@ -526,11 +556,13 @@ END $$;
 REVOKE ALL ON FUNCTION authority.feed_append_many(text, text[], timestamptz[]), authority.hold_subtrees(text, uuid[]),
   authority.broker_stands(text, uuid, uuid, timestamptz), authority.broker_control(text, jsonb), authority.broker_launch(text, jsonb),
   authority.broker_register(text, jsonb), authority.broker_renew(text, jsonb), authority.broker_release(text, jsonb, text),
-  authority.broker_delegate(text, jsonb), authority.prune_grants(timestamptz, integer) FROM PUBLIC;
+  authority.broker_delegate(text, jsonb), authority.broker_ids(jsonb, text), authority.broker_lists(jsonb, text),
+  authority.broker_alive(text, uuid, uuid, timestamptz), authority.prune_grants(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION authority.feed_append_many(text, text[], timestamptz[]), authority.hold_subtrees(text, uuid[]),
   authority.broker_stands(text, uuid, uuid, timestamptz), authority.broker_control(text, jsonb), authority.broker_launch(text, jsonb),
   authority.broker_register(text, jsonb), authority.broker_renew(text, jsonb), authority.broker_release(text, jsonb, text),
-  authority.broker_delegate(text, jsonb), authority.prune_grants(timestamptz, integer) TO {{authority}};
+  authority.broker_delegate(text, jsonb), authority.broker_ids(jsonb, text), authority.broker_lists(jsonb, text),
+  authority.broker_alive(text, uuid, uuid, timestamptz), authority.prune_grants(timestamptz, integer) TO {{authority}};
 GRANT EXECUTE ON FUNCTION audit.submit_many(jsonb) TO {{authority}};
 GRANT SELECT, INSERT ON authority.apps, authority.workers, authority.broker_tokens, authority.used_nonces TO {{authority}};
 GRANT UPDATE (token_ttl, require_transcript, updated_at, deregistered_at) ON authority.apps TO {{authority}};

@@ -9,7 +9,7 @@ import type { Store } from "@deputize/store";
 import { type Grant, grantFromView } from "../grants/grant.ts";
 import type { Keys } from "../keys/keys.ts";
 import type { AgentwritOptions, Issue } from "../tokens/issue.ts";
-import { createBatch } from "./batch.ts";
+import { createBatch } from "../batch.ts";
 import type { BrokerCaller, BrokerToken } from "./broker.ts";
 import { type EventRest, callerEvent } from "./broker-events.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
@@ -94,6 +94,11 @@ export async function signGrant(
   });
   context.verifier.remember(signed.token, signed.claims);
   return { token: signed.token, expiresIn: signed.expiresIn, scopes: grant.scopes, claims: signed.claims };
+}
+
+/** How long the grant of a token lives: the protocol's tokens are good through the second of their `exp`. */
+export function grantSeconds(tokenSeconds: number): number {
+  return tokenSeconds + 1;
 }
 
 /** The audiences of the broker's grants. */

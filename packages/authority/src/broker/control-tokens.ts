@@ -9,6 +9,7 @@ import {
   type BrokerContext,
   type ItemAnswer,
   grantAudiences,
+  grantSeconds,
   itemJson,
   newJti,
   signGrant,
@@ -50,7 +51,7 @@ export async function controlToken(context: BrokerContext, request: ControlReque
       clientId: request.clientId,
       scopes: request.scopes,
       audiences: grantAudiences(settings),
-      ttlSeconds: Math.min(request.ttlSeconds, settings.lifetimes.maxSeconds),
+      ttlSeconds: grantSeconds(Math.min(request.ttlSeconds, settings.lifetimes.maxSeconds)),
     },
   };
   const event = {

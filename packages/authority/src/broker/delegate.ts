@@ -18,6 +18,7 @@ import type { BrokerCaller, Workers } from "./broker.ts";
 import {
   type BrokerContext,
   grantAudiences,
+  grantSeconds,
   itemBatch,
   itemJson,
   newJti,
@@ -165,7 +166,7 @@ export function createDelegate(context: BrokerContext): Pick<Workers, "delegate"
           exact: true,
           edges: false,
           audiences: grantAudiences(settings),
-          ttlSeconds,
+          ttlSeconds: grantSeconds(ttlSeconds),
           renewSeconds: settings.lifetimes.renewSeconds,
           now: now.iso,
           record,

@@ -9,6 +9,7 @@ import type { Workers } from "./broker.ts";
 import {
   type BrokerContext,
   brokerTokenKey,
+  grantSeconds,
   isoAt,
   itemBatch,
   itemJson,
@@ -46,6 +47,7 @@ export function createRenewAndRelease(context: BrokerContext): Pick<Workers, "re
         );
       }
       const now = thisSecond(clock);
+      const lifetimeSeconds = Math.max(1, by.expiresAt - by.issuedAt);
       const jti = newJti();
       const item = {
         grant: by.grants.at(-1),
@@ -53,7 +55,7 @@ export function createRenewAndRelease(context: BrokerContext): Pick<Workers, "re
         principals: principalsOf(by),
         jti: by.jti,
         nextJti: jti,
-        ttlSeconds: Math.max(1, by.expiresAt - by.issuedAt),
+        ttlSeconds: grantSeconds(lifetimeSeconds),
         now: now.iso,
         tokenKey: brokerTokenKey(settings, by.jti),
         keepUntil: isoAt(by.expiresAt + SKEW_SECONDS),
@@ -69,7 +71,7 @@ export function createRenewAndRelease(context: BrokerContext): Pick<Workers, "re
         sub: by.sub,
         jti,
         issuedAt: now.seconds,
-        lifetimeSeconds: item.ttlSeconds,
+        lifetimeSeconds,
         chain: chainOf(claims),
         ...(claims.app_id !== undefined && { appId: claims.app_id }),
         ...(claims.cnf && { cnf: claims.cnf }),

@@ -94,8 +94,10 @@ export function createIssue(context: {
     );
     const fixed: Partial<AgentwritOptions> = profile === "agentwrit" ? options : {};
     const issuedAt = fixed.issuedAt ?? Math.floor(clock.nowMs() / 1000);
-    // Whole seconds, rounded down: a token never outlives its grant by a fraction.
-    const expiresAt = Math.min(issuedAt + lifetime, Math.floor(grant.expiresAt / 1000));
+    // Whole seconds, rounded down: a token never outlives its grant by a fraction. The broker protocol's tokens are good
+    // through the second of `exp`, so theirs is the one before.
+    const lastSecond = Math.floor(grant.expiresAt / 1000) - (profile === "agentwrit" ? 1 : 0);
+    const expiresAt = Math.min(issuedAt + lifetime, lastSecond);
     if (!(expiresAt > issuedAt)) {
       throw new DeputizeError("grant_revoked", "the grant is about to end; renew it or get a new one");
     }
