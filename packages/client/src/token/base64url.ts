@@ -9,28 +9,34 @@ const NO_DIGIT = 255;
 const VALUE = new Uint8Array(256).fill(NO_DIGIT);
 for (let i = 0; i < ALPHABET.length; i += 1) VALUE[ALPHABET.charCodeAt(i)] = i;
 
+/** Six bits of the digit at `i`, or more than 63 when there is none. */
+function digit(text: string, i: number): number {
+  const code = text.charCodeAt(i);
+  return code < 256 ? (VALUE[code] ?? NO_DIGIT) : NO_DIGIT;
+}
+
 /** The bytes, or undefined when the text is not the one spelling of any. */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
   const rest = text.length % 4;
   if (rest === 1) return undefined;
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));
-  let held = 0;
-  let bits = 0;
+  const whole = text.length - rest;
   let at = 0;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    const value = code < 256 ? (VALUE[code] ?? NO_DIGIT) : NO_DIGIT;
-    if (value === NO_DIGIT) return undefined;
-    held = ((held << 6) | value) & 0xffff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes[at] = (held >> bits) & 0xff;
-      at += 1;
-    }
+  for (let i = 0; i < whole; i += 4) {
+    const [a, b, c, d] = [digit(text, i), digit(text, i + 1), digit(text, i + 2), digit(text, i + 3)];
+    if ((a | b | c | d) > 63) return undefined;
+    bytes[at] = (a << 2) | (b >> 4);
+    bytes[at + 1] = (b << 4) | (c >> 2);
+    bytes[at + 2] = (c << 6) | d;
+    at += 3;
   }
+  if (rest === 0) return bytes;
+  const [a, b, c] = [digit(text, whole), digit(text, whole + 1), rest === 3 ? digit(text, whole + 2) : 0];
   // Bits that no byte takes must be zero, or a second text would mean the same bytes.
-  return (held & ((1 << bits) - 1)) === 0 ? bytes : undefined;
+  if ((a | b | c) > 63 || (rest === 2 ? b & 15 : c & 3) !== 0) return undefined;
+  bytes[at] = (a << 2) | (b >> 4);
+  if (rest === 3) bytes[at + 1] = (b << 4) | (c >> 2);
+  return bytes;
 }
 
 export function encodeBase64url(bytes: Uint8Array): string {
