@@ -8,12 +8,16 @@ import {
   readAuthoritySettings,
   startAuthority,
 } from "@deputize/server/authority";
-import type { Access } from "./run-example.ts";
+
+export interface ThrowawayAuthority extends AsyncDisposable {
+  readonly brokerUrl: string;
+  readonly adminSecret: string;
+}
 
 /** `store` is for tests: a database that is open already. */
 export async function openThrowawayAuthority(
   options: Pick<StartAuthorityOptions, "store"> = {},
-): Promise<Required<Pick<Access, "brokerUrl" | "adminSecret">> & AsyncDisposable> {
+): Promise<ThrowawayAuthority> {
   await using undo = new AsyncDisposableStack();
   const dataDir = mkdtempSync(join(tmpdir(), "deputize-example-"));
   undo.defer(() => rmSync(dataDir, { recursive: true, force: true }));

@@ -103,7 +103,10 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   const badArgument = (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS");
-  if (badArgument || error instanceof DeputizeError) console.error(`example: ${(error as Error).message}`);
-  else console.error(error);
+  const fault = error instanceof DeputizeError && error.code === "internal";
+  // The message of a DeputizeError says the fix; a fault of ours is shown whole.
+  if (badArgument || (error instanceof DeputizeError && !fault)) {
+    console.error(`example: ${(error as Error).message}`);
+  } else console.error(error);
   process.exitCode = 1;
 }

@@ -50,7 +50,7 @@ async function processOrder(
     print(`Agent created: ${agent.agentId}`);
     print(`  Scope:   ${list(agent.scope)}`);
     print(`  Expires: ${agent.expiresIn}s`);
-    print(`  Token:   ${agent.accessToken.slice(0, 29)}...`);
+    print(`  Token:   ${agent.accessToken.slice(0, 28)}...`);
     print();
 
     // Any service that gets this token can ask whether it stands.

@@ -3,6 +3,7 @@
  * credential decides which of them work, and for which ticket, customer and order. The audit log runs alongside, live.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
 import type { Agent, OperatorClient } from "deputize/client";
 import { type DemoTool, askModel, modelInUse } from "../ask-model.ts";
 import type { ExampleContext } from "../example.ts";
@@ -74,28 +75,23 @@ const AGENTS = [
   },
 ] as const;
 
-export async function run({ app, operator, print }: ExampleContext): Promise<void> {
+export async function run({ app, operator, print }: ExampleContext, args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: { pace: { type: "string", default: "0.5" } } });
   print(modelInUse());
-  const done = new AbortController();
-  const following = followLog(operator(), print, done.signal);
-  try {
-    for (const { name, scope, calls, says } of AGENTS) {
-      await using agent = await app.createAgent({ orchestration: "support-t-501", task: name, scope });
-      await askModel({
-        instructions: `You are the ${name} agent of a support team. Use the tools; be brief.`,
-        prompt: "Handle ticket t-501.",
-        tools: toolsOf(agent),
-        script: [{ calls }, { text: says }],
-        say: (line) => print(`[${name}] ${line}`),
-      });
-    }
-  } finally {
-    done.abort();
-    await following;
+  await using _log = await followLog(operator(), print);
+  for (const { name, scope, calls, says } of AGENTS) {
+    await using agent = await app.createAgent({ orchestration: "support-t-501", task: name, scope });
+    await askModel({
+      instructions: `You are the ${name} agent of a support team. Use the tools; be brief.`,
+      prompt: "Handle ticket t-501.",
+      tools: toolsOf(agent, Number(values.pace)),
+      script: [{ calls }, { text: says }],
+      say: (line) => print(`[${name}] ${line}`),
+    });
   }
 }
 
-function toolsOf(agent: Agent): Record<string, DemoTool> {
+function toolsOf(agent: Agent, seconds: number): Record<string, DemoTool> {
   return Object.fromEntries(
     Object.entries(TOOLS).map(([name, { scope, answer }]) => {
       const argument = /\{(\w+)\}/.exec(scope)?.[1] ?? "";
@@ -106,6 +102,7 @@ function toolsOf(agent: Agent): Record<string, DemoTool> {
           args: [argument],
           async call(args) {
             agent.enforce(scope.replace(`{${argument}}`, () => args[argument] ?? ""));
+            await sleep(seconds * 1000); // what such a tool would take
             return answer;
           },
         },
@@ -114,22 +111,29 @@ function toolsOf(agent: Agent): Record<string, DemoTool> {
   );
 }
 
-/** Prints the events of this ticket as they come, until told to stop, and then the rest. */
-async function followLog(
-  operator: OperatorClient,
-  print: ExampleContext["print"],
-  stopped: AbortSignal,
-): Promise<void> {
-  const { events: before } = await operator.eventPage({ order: "newest", limit: 100 });
-  const seen = new Set(before.map((event) => event.id));
-  for (let last = false; !last;) {
-    last = stopped.aborted;
-    const { events } = await operator.eventPage({ order: "newest", limit: 100 });
-    for (const event of events.toReversed()) {
+/** Prints the events of this ticket as they come; at its end, what is left. */
+async function followLog(operator: OperatorClient, print: ExampleContext["print"]): Promise<AsyncDisposable> {
+  const newest = async () => (await operator.eventPage({ order: "newest", limit: 100 })).events;
+  const seen = new Set((await newest()).map((event) => event.id));
+  const show = async (): Promise<void> => {
+    for (const event of (await newest()).toReversed()) {
       if (event.orch_id !== "support-t-501" || seen.has(event.id)) continue;
       seen.add(event.id);
       print(`    log: ${event.id} ${event.event_type} ${event.outcome ?? ""} ${event.task_id ?? ""}`);
     }
-    if (!last) await sleep(200, undefined, { signal: stopped }).catch(() => undefined);
-  }
+  };
+  const stop = new AbortController();
+  const following = (async () => {
+    while (!stop.signal.aborted) {
+      await show();
+      await sleep(100, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await following;
+      await show();
+    },
+  };
 }

@@ -32,7 +32,12 @@ export async function run({ app, print }: ExampleContext, args: string[]): Promi
       scope: ["read:data:queue"],
       maxTtl: Number(values.ttl),
       // A timer set to the token's end, not a check that happens to come by in time.
-      autoRenew: { onFailed: () => stop.abort() },
+      autoRenew: {
+        onFailed: (error) => {
+          print(`[RENEWAL REFUSED] ${error instanceof Error ? error.message : error}`);
+          stop.abort();
+        },
+      },
     });
     print(`[START] ${agent.expiresIn}s at a time`);
     let token = agent.accessToken;
