@@ -50,6 +50,7 @@ const WHO: Readonly<Record<Access, string>> = {
   worker: "a worker's token",
 };
 
+const OWN_GROUP = "This server";
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
@@ -131,10 +132,17 @@ function credentials(routes: readonly RouteDoc[]): string {
   return `<div class="keys" data-script hidden><p>For trying routes from this page. Stays in these fields until you leave; with no token, the browser's session is used.</p>${fields.join("")}</div>`;
 }
 
+/** In the order of the table, with what every server has at the end. */
+function groupsOf(routes: readonly RouteDoc[]): string[] {
+  const groups = new Set(routes.map((route) => route.group));
+  const last = groups.delete(OWN_GROUP) ? [OWN_GROUP] : [];
+  return [...groups, ...last];
+}
+
 /** The page, as HTML. Its style and script are `STYLE` and `SCRIPT`, to the byte. */
 export function docsPage(options: PageOptions): string {
   const { title, version, routes } = options;
-  const groups = [...new Set(routes.map((route) => route.group))];
+  const groups = groupsOf(routes);
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${escape(title)}: API</title><style>${STYLE}</style></head><body><main>
 <h1>${escape(title)}: API</h1>

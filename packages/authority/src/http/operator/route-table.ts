@@ -43,7 +43,7 @@ const Key = z.strictObject({
   published_until: text.optional(),
 });
 
-const group = "Operator";
+const group = "Operators";
 const access = "operator";
 
 /** People manage agents by the same routes, below another path and with a session of their own. */
