@@ -10,7 +10,14 @@ import {
 import type { VerifiedToken } from "@deputize/client";
 import { type PrincipalId, newId } from "@deputize/core";
 import { openTestStore } from "@deputize/store/testing";
-import { AUDIENCE, ISSUER, POLICY, TENANT, WHO } from "../packages/authority/src/testing/test-core.ts";
+import {
+  AUDIENCE,
+  ISSUER,
+  POLICY,
+  TENANT,
+  WHO,
+  seedPermissions,
+} from "../packages/authority/src/testing/test-core.ts";
 import { measure, report } from "./harness.ts";
 
 export async function run(): Promise<void> {
@@ -42,18 +49,11 @@ export async function run(): Promise<void> {
       policy: POLICY,
       issuer: ISSUER,
       authenticateClient: async () => undefined,
-      // The table is empty here; the cost of asking is what counts.
-      permissionCheck: async (tx, { tenant, subject, agents }) => {
-        await tx.query(
-          "SELECT FROM authority.agent_permissions WHERE tenant = $1 AND person_id = $2 AND agent_id = ANY ($3::uuid[]) FOR SHARE",
-          [tenant, subject, agents],
-        );
-        return true;
-      },
     });
     const sessionOf = async (person: PrincipalId) => {
       const root = await store.transaction("authority", async (tx) => {
         await core.principals.ensure(tx, { tenant: TENANT, id: person, kind: "user", name: "a person" });
+        await seedPermissions(tx, [person]);
         return core.grants.createRoot(tx, {
           kind: "session",
           tenant: TENANT,

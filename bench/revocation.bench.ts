@@ -17,7 +17,14 @@ import {
 import { createVerifier, problemHandler } from "@deputize/client";
 import { Hono } from "hono";
 import { openTestStore } from "@deputize/store/testing";
-import { AUDIENCE, ISSUER, POLICY, TENANT, WHO } from "../packages/authority/src/testing/test-core.ts";
+import {
+  AUDIENCE,
+  ISSUER,
+  POLICY,
+  TENANT,
+  WHO,
+  seedPermissions,
+} from "../packages/authority/src/testing/test-core.ts";
 
 const VERIFIERS = 100;
 const ROUNDS = 10;
@@ -44,6 +51,7 @@ export async function run(): Promise<void> {
       const kind = id === WHO.alice ? "user" : "agent";
       await core.principals.ensure(tx, { tenant: TENANT, id, kind, name });
     }
+    await seedPermissions(tx, [WHO.alice]);
   });
   const { exchange, routes } = createDelegation(core, {
     store,
@@ -51,7 +59,6 @@ export async function run(): Promise<void> {
     policy: POLICY,
     issuer: ISSUER,
     authenticateClient: async () => undefined,
-    permissionCheck: async () => true,
   });
   const app = new Hono();
   problemHandler(app, { log: () => {} });

@@ -11,7 +11,7 @@ import {
   type ScopesOfClient,
   createClientCredentials,
 } from "./exchange/client-credentials.ts";
-import { type Exchange, type PermissionCheck, createExchange } from "./exchange/exchange.ts";
+import { type Exchange, createExchange } from "./exchange/exchange.ts";
 import type { Broker } from "./broker/broker.ts";
 import { type BrokerOptions, brokerSettings } from "./broker/broker-settings.ts";
 import { type BrokerRooms, createBroker } from "./broker/create-broker.ts";
@@ -137,10 +137,9 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
 
 export interface DelegationOptions {
   readonly store: Store;
-  readonly audit: Pick<AuditLog, "append">;
+  readonly audit: Pick<AuditLog, "append"> & Partial<Pick<AuditLog, "announce">>;
   readonly policy: AuthorityPolicy;
   readonly issuer: string;
-  readonly permissionCheck: PermissionCheck;
   readonly authenticateClient: AuthenticateClient;
   readonly scopesOfClient?: ScopesOfClient;
   readonly refreshHandler?: RefreshHandler;
@@ -164,10 +163,8 @@ export function createDelegation(core: GrantCore, options: DelegationOptions): D
     createExchange({
       store,
       clock: core.clock,
-      grants: core.grants,
       issue: core.issue,
       audit: options.audit,
-      permissionCheck: options.permissionCheck,
       defaultLifetimeSeconds: core.lifetimes.workerSeconds,
       agentAt: (audience): PrincipalId | undefined => {
         const answers = policy.audiences[audience];
@@ -306,7 +303,6 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     policy,
     issuer,
     sourceOf,
-    permissionCheck: rooms.permissionCheck,
     ...(broker && { broker }),
     authenticateClient: rooms.agents.authenticate,
     scopesOfClient: rooms.agents.scopesOfClient,

@@ -11,7 +11,6 @@ import { type Approvals, createApprovals } from "./approvals/approvals.ts";
 import { type Cases, createCases } from "./cases/cases.ts";
 import { deriveKey } from "./credentials/derive-key.ts";
 import { type PasswordHasher, createPasswordHasher } from "./credentials/password.ts";
-import type { PermissionCheck } from "./exchange/exchange.ts";
 import type { Grants } from "./grants/grants.ts";
 import type { RefreshHandler } from "./http/oauth-routes.ts";
 import { type People, createPeople } from "./people/people.ts";
@@ -65,7 +64,6 @@ export interface PeopleRooms {
   readonly authenticate: AuthenticateRequest;
   /** The same for routes where only a person's own session counts. */
   readonly authenticateForDecision: AuthenticateRequest;
-  readonly permissionCheck: PermissionCheck;
   readonly refreshHandler: RefreshHandler;
   /** After a restore, with the new epoch: a backup must not resurrect sessions, open approvals or cases [SR-21]. */
   voidRestored(tx: Queryable): Promise<void>;
@@ -115,8 +113,6 @@ export function createPeopleRooms(core: PeopleCore, options: PeopleRoomsOptions)
     agentThrottle,
     authenticate: authenticator(false),
     authenticateForDecision: authenticator(true),
-    permissionCheck: (tx, { tenant, subject, agents }) =>
-      permissions.checkAll(tx, { tenant, person: subject, agents }),
     refreshHandler: {
       async refresh(refreshToken, source) {
         try {

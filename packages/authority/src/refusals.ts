@@ -22,6 +22,13 @@ function isRefusal(code: string): code is Refusal {
   return Object.hasOwn(MESSAGES, code);
 }
 
+/** The error of a refusal that a function answered as a value. */
+export function refusal(code: string): DeputizeError {
+  return isRefusal(code)
+    ? new DeputizeError(code, MESSAGES[code])
+    : new DeputizeError("internal", "the database refused in words that nobody knows");
+}
+
 /** Turns a refusal of ours into its error; returns anything else unchanged. */
 function mapRefusal(error: unknown): unknown {
   if (sqlState(error) !== "DPA01" || !(error instanceof Error)) return error;

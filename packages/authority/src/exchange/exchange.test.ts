@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PrincipalId, isDeputizeError } from "@deputize/core";
 import type { VerifiedToken } from "@deputize/client";
 import type { Grant } from "../grants/grant.ts";
@@ -11,11 +11,6 @@ beforeAll(async () => {
   core = await openTestCore();
 });
 afterAll(() => core.close());
-
-const everything = new Set<string>();
-afterEach(() => {
-  for (const pair of everything) core.permitted.add(pair);
-});
 
 async function tokenOf(grant: Grant): Promise<VerifiedToken> {
   return core.tokens.read((await core.issue(grant, "oauth")).token);
@@ -60,10 +55,14 @@ describe("the walk of one question", () => {
     });
     expect(atTools.claims.grants).toEqual([...atOrders.claims.grants, signed.grant.id]);
     expect(atTools.claims.exp).toBeLessThanOrEqual(atOrders.claims.exp);
-    expect(core.events.at(-1)).toMatchObject({
+    expect((await core.submitted()).at(-1)).toMatchObject({
       action: "token.exchanged",
       outcome: "allowed",
+      subject: WHO.alice,
+      actors: [WHO.orders, WHO.support],
       grant: signed.grant.id,
+      grants: signed.grant.path,
+      detail: { kind: "exchange", scopes: ["read:orders:*"], audiences: [AUDIENCE.orderTools] },
     });
   });
 
@@ -145,11 +144,9 @@ describe("an exchange is refused", () => {
     const session = await aliceAtApi();
     const request = { exchanger: WHO.shopApi, actor: WHO.support, audiences: [AUDIENCE.orders] };
     for (const agent of [WHO.support, WHO.orders]) {
-      const pair = `${WHO.alice} ${agent}`;
-      everything.add(pair);
-      core.permitted.delete(pair);
+      await core.permit(WHO.alice, agent, false);
       expect(await refusal(session, request)).toBe("forbidden");
-      core.permitted.add(pair);
+      await core.permit(WHO.alice, agent);
     }
     expect(await refusal(session, request)).toBe("allowed");
   });

@@ -7,18 +7,22 @@
  * scopes are requested ∩ parent ∩ ceilings. Every refusal is in the log.
  * Does not: authenticate the exchanger (http/client-authentication.ts does, before).
  */
-import { type Caller, type Clock, DeputizeError, type PrincipalId, isDeputizeError } from "@deputize/core";
+import {
+  type Caller,
+  type Clock,
+  DeputizeError,
+  type PrincipalId,
+  isDeputizeError,
+  newId,
+} from "@deputize/core";
 import { type VerifiedToken, assertVerified, tokenKey } from "@deputize/client";
-import type { AuditLog } from "@deputize/audit";
-import type { Queryable, Store } from "@deputize/store";
-import type { Grants } from "../grants/grants.ts";
+import { type AuditLog, prepareEntry } from "@deputize/audit";
+import type { Store } from "@deputize/store";
+import { createBatch } from "../batch.ts";
+import { type Grant, grantFromView } from "../grants/grant.ts";
+import { checkRequest } from "../grants/grants.ts";
+import { refusal } from "../refusals.ts";
 import type { Issue, SignedToken } from "../tokens/issue.ts";
-
-/** Asks, inside `tx`, whether `subject` permits every one of `agents` to act for them now. It should share-lock what it read. */
-export type PermissionCheck = (
-  tx: Queryable,
-  ask: { readonly tenant: string; readonly subject: PrincipalId; readonly agents: readonly PrincipalId[] },
-) => Promise<boolean>;
 
 export interface ExchangeRequest {
   /** Who exchanges, already authenticated as itself. */
@@ -49,58 +53,95 @@ interface Presented {
   readonly token?: { readonly key: string; readonly epochs: Readonly<Record<string, number>> };
 }
 
+/** What `authority.exchange` answers for one item. */
+interface Answer {
+  readonly refused?: string;
+  readonly view?: Grant;
+}
+
 export function createExchange(options: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly grants: Grants;
   readonly issue: Issue;
-  readonly audit: Pick<AuditLog, "append">;
-  readonly permissionCheck: PermissionCheck;
+  readonly audit: Pick<AuditLog, "append"> & Partial<Pick<AuditLog, "announce">>;
   readonly defaultLifetimeSeconds: number;
   /** The agents that answer at audiences. */
   readonly agentAt: (audience: string) => PrincipalId | undefined;
   /** True for a caller that the authority's own sessions made. */
   readonly isSessionCaller?: (caller: Caller) => boolean;
 }): Exchange {
-  const { store, grants, issue } = options;
+  const { store, clock, issue } = options;
 
-  async function checkPermissions(tx: Queryable, caller: Caller, request: ExchangeRequest): Promise<void> {
-    // An agent that acts for itself needs nobody's permission; its scopes are its own.
-    if (caller.subjectKind !== "user") return;
-    const targets = request.audiences.map(options.agentAt).filter((id) => id !== undefined);
-    const agents = [...new Set([request.actor ?? request.exchanger, ...targets])];
-    if (!(await options.permissionCheck(tx, { tenant: caller.tenant, subject: caller.subject, agents }))) {
-      throw new DeputizeError("forbidden", "the person has not permitted this agent");
-    }
+  // Those of one tenant that come in together share a statement and a commit.
+  const batches = new Map<string, (item: string) => Promise<Answer>>();
+  function attenuate(tenant: string, item: string): Promise<Answer> {
+    const known = batches.get(tenant);
+    if (known) return known(item);
+    const batch = createBatch<Answer>({
+      run: async (items) => {
+        options.audit.announce?.();
+        const { rows } = await store
+          .pool("authority")
+          .query<{ answers: Answer[] }>("SELECT authority.exchange($1, $2) AS answers", [
+            tenant,
+            `[${items.join(",")}]`,
+          ]);
+        const answers = rows[0]?.answers;
+        if (answers?.length !== items.length)
+          throw new DeputizeError("internal", "the database answered too few items");
+        return answers;
+      },
+    });
+    batches.set(tenant, batch);
+    return batch(item);
   }
 
   async function run({ caller, ...presented }: Presented, request: ExchangeRequest): Promise<SignedToken> {
     const grant = caller.grants.at(-1);
     if (!grant) throw new DeputizeError("grant_revoked", "there is no grant to exchange");
-    const actor = request.actor ?? request.exchanger;
-    const lifetimeSeconds = request.lifetimeSeconds ?? options.defaultLifetimeSeconds;
+    const { exchanger, audiences, scopes, actor = exchanger } = request;
+    const ttlSeconds = request.lifetimeSeconds ?? options.defaultLifetimeSeconds;
     try {
-      const child = await store.transaction("authority", async (tx) => {
-        await checkPermissions(tx, caller, request);
-        return grants.attenuate(
-          tx,
-          { tenant: caller.tenant, id: grant },
-          {
-            kind: "exchange",
-            actor,
-            clientId: actor,
-            audiences: request.audiences,
-            ...(request.scopes && { scopes: request.scopes }),
-            beyond: "cut",
-            ttlSeconds: lifetimeSeconds,
-            toSelf: true,
-            ...(request.task !== undefined && { task: request.task }),
-            ...(request.orchestration !== undefined && { orchestration: request.orchestration }),
-            exchange: { exchanger: request.exchanger, ...presented },
-          },
-        );
-      });
-      return await issue(child, "oauth", { lifetimeSeconds });
+      checkRequest({ audiences, ttlSeconds, ...(scopes && { scopes }) });
+      const targets = audiences.map(options.agentAt).filter((id) => id !== undefined);
+      const { token, tokenAudiences } = presented;
+      const item = {
+        subject: caller.subject,
+        // Whom the person must have permitted: who will act, and who answers at the new audience.
+        agents: [...new Set([actor, ...targets])],
+        principals: [...new Set([caller.subject, ...caller.actors, actor, exchanger])],
+        path: caller.grants,
+        attenuate: {
+          kind: "exchange",
+          id: newId(clock),
+          parent: grant,
+          actor,
+          clientId: actor,
+          audiences,
+          ...(scopes && { scopes }),
+          exact: false,
+          edges: true,
+          toSelf: true,
+          ttlSeconds,
+          now: new Date(clock.nowMs()).toISOString(),
+          ...(request.task !== undefined && { task: request.task }),
+          ...(request.orchestration !== undefined && { orchestration: request.orchestration }),
+          exchanger,
+          ...(tokenAudiences && { tokenAudiences }),
+          ...(token && { viaToken: token.key, epochs: token.epochs }),
+        },
+      };
+      // Who, for whom and what came of it is filled in from the grant that is made.
+      const entry = prepareEntry(
+        { action: "token.exchanged", outcome: "allowed", tenant: caller.tenant },
+        clock,
+      ).json;
+      const answer = await attenuate(caller.tenant, `${JSON.stringify(item).slice(0, -1)},"entry":${entry}}`);
+      if (answer.refused === "permission") {
+        throw new DeputizeError("forbidden", "the person has not permitted this agent");
+      }
+      if (!answer.view) throw refusal(answer.refused ?? "");
+      return await issue(grantFromView(answer.view, clock), "oauth", { lifetimeSeconds: ttlSeconds });
     } catch (error) {
       if (isDeputizeError(error)) {
         // In a transaction of its own: the one above was rolled back (SR-18).
@@ -110,10 +151,10 @@ export function createExchange(options: {
           reason: error.code,
           tenant: caller.tenant,
           subject: caller.subject,
-          actors: [request.exchanger, ...caller.actors].slice(0, 16),
+          actors: [exchanger, ...caller.actors].slice(0, 16),
           grant,
           grants: caller.grants,
-          detail: { actor, audiences: request.audiences, scopes: request.scopes ?? null },
+          detail: { actor, audiences, scopes: scopes ?? null },
         });
       }
       throw error;

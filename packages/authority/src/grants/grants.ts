@@ -90,7 +90,8 @@ export interface Grants {
 /** Longest a root may live without renewal, and with it: a mandate of a year is a person's choice, not a default. */
 const LIMITS = { ttlSeconds: 366 * 86_400, scopes: 64 } as const;
 
-function checkRequest(request: {
+/** Throws `invalid_scope`, `invalid_request`. */
+export function checkRequest(request: {
   readonly scopes?: readonly string[];
   readonly ttlSeconds: number;
   readonly renewSeconds?: number;

@@ -37,32 +37,12 @@ export interface Permissions {
   /** True while the permission stands. In a transaction it is held until that commits, so that it cannot be taken
    * back between the check and what rests on it [SR-13]. */
   check(query: Queryable, permission: PermissionRef): Promise<boolean>;
-  /** The same for several agents, in one question: true only when every permission stands. */
-  checkAll(
-    query: Queryable,
-    ask: { readonly tenant: string; readonly person: PrincipalId; readonly agents: readonly PrincipalId[] },
-  ): Promise<boolean>;
   list(person: PrincipalId, tenant?: string): Promise<AgentPermission[]>;
 }
 
 export function createPermissions(context: AuthorityContext): Permissions {
   const { store, clock, audit, grants } = context;
   const now = () => new Date(clock.nowMs());
-
-  async function standing(
-    query: Queryable,
-    tenant: string,
-    person: PrincipalId,
-    agents: readonly PrincipalId[],
-  ): Promise<boolean> {
-    const { rows } = await query.query(
-      `SELECT 1 FROM authority.agent_permissions WHERE tenant = $1 AND person_id = $2 AND agent_id = ANY ($3::uuid[])
-         AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4) ORDER BY agent_id FOR SHARE`,
-      [tenant, person, agents, now()],
-    );
-    // The key has one row an agent, so as many rows as agents means each of them.
-    return rows.length > 0 && rows.length === new Set(agents).size;
-  }
 
   return {
     async grant({ person, agent, tenant = DEFAULT_TENANT, level = "user", grantedBy, expiresAt }) {
@@ -113,9 +93,14 @@ export function createPermissions(context: AuthorityContext): Permissions {
       });
     },
 
-    check: (query, { person, agent, tenant = DEFAULT_TENANT }) => standing(query, tenant, person, [agent]),
-
-    checkAll: (query, { tenant, person, agents }) => standing(query, tenant, person, agents),
+    async check(query, { person, agent, tenant = DEFAULT_TENANT }) {
+      const { rows } = await query.query(
+        `SELECT 1 FROM authority.agent_permissions WHERE tenant = $1 AND person_id = $2 AND agent_id = $3
+           AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4) FOR SHARE`,
+        [tenant, person, agent, now()],
+      );
+      return rows.length > 0;
+    },
 
     async list(person, tenant = DEFAULT_TENANT) {
       const { rows } = await store.pool("authority").query<{

@@ -5,7 +5,7 @@
 import { type Caller, type Clock, type PrincipalId, stableId, systemClock } from "@deputize/core";
 import type { AuditEvent } from "@deputize/audit";
 import { auditMigrations } from "@deputize/audit";
-import type { Tx } from "@deputize/store";
+import type { Queryable, Tx } from "@deputize/store";
 import { type TestStore, openTestStore } from "@deputize/store/testing";
 import { type Delegation, type GrantCore, createDelegation, createGrantCore } from "../authority.ts";
 import type { Grant } from "../grants/grant.ts";
@@ -56,8 +56,10 @@ export interface TestCore extends GrantCore, Delegation {
   readonly store: TestStore;
   readonly events: AuditEvent[];
   readonly signingKey: PrivateJwk;
-  /** `${person} ${agent}` pairs that the person permits; all of them unless a test takes one away. */
-  readonly permitted: Set<string>;
+  /** Gives or takes a person's permission for an agent; every person here permits every agent at first. */
+  permit(person: PrincipalId, agent: PrincipalId, stands?: boolean): Promise<void>;
+  /** What was recorded by functions of the database, in order. */
+  submitted(): Promise<AuditEvent[]>;
   tx<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** A session of Alice for the API. */
   root(change?: Partial<RootRequest>): Promise<Grant>;
@@ -70,6 +72,26 @@ export interface TestCore extends GrantCore, Delegation {
 /** API keys of the tests: the secret names its owner. */
 export function testSecret(id: PrincipalId): string {
   return `secret-of-${id}`;
+}
+
+/** Makes persons of principals, and lets each permit both agents. */
+export async function seedPermissions(db: Queryable, people: readonly PrincipalId[]): Promise<void> {
+  const agents = [WHO.support, WHO.orders];
+  await db.query(
+    `INSERT INTO authority.agents (principal_id, tenant, name, built_in, created_at)
+     SELECT a, $2, a::text, true, now() FROM unnest($1::uuid[]) a ON CONFLICT DO NOTHING`,
+    [agents, TENANT],
+  );
+  await db.query(
+    `INSERT INTO authority.people (tenant, principal_id, email, name, role, created_at, updated_at)
+     SELECT $2, p, p || '@example.com', 'a person', 'customer', now(), now() FROM unnest($1::uuid[]) p`,
+    [people, TENANT],
+  );
+  await db.query(
+    `INSERT INTO authority.agent_permissions (tenant, person_id, agent_id, level, granted_by, granted_at)
+     SELECT $3, p, a, 'user', p, now() FROM unnest($1::uuid[]) p, unnest($2::uuid[]) a`,
+    [people, agents, TENANT],
+  );
 }
 
 export async function openTestCore(
@@ -108,16 +130,20 @@ export async function openTestCore(
       await core.principals.ensure(t, { tenant: TENANT, id, kind, name });
     }
   });
-  const permitted = new Set(
-    [WHO.alice, WHO.bob].flatMap((person) => [WHO.support, WHO.orders].map((agent) => `${person} ${agent}`)),
-  );
+  const permit: TestCore["permit"] = async (person, agent, stands = true) => {
+    await store.pool("authority").query(
+      `INSERT INTO authority.agent_permissions (tenant, person_id, agent_id, level, granted_by, granted_at, revoked_at)
+       VALUES ($1, $2, $3, 'user', $2, now(), $4)
+       ON CONFLICT (tenant, person_id, agent_id) DO UPDATE SET revoked_at = excluded.revoked_at`,
+      [TENANT, person, agent, stands ? null : new Date()],
+    );
+  };
+  await store.transaction("authority", (t) => seedPermissions(t, [WHO.alice, WHO.bob]));
   const delegation = createDelegation(core, {
     store,
     audit,
     policy: POLICY,
     issuer: ISSUER,
-    permissionCheck: async (_tx, { subject, agents }) =>
-      agents.every((agent) => permitted.has(`${subject} ${agent}`)),
     authenticateClient: async ({ secret }) => {
       const found = Object.values(WHO).find((id) => testSecret(id) === secret);
       return found && { tenant: TENANT, principal: found };
@@ -129,7 +155,11 @@ export async function openTestCore(
     store,
     events,
     signingKey,
-    permitted,
+    permit,
+    submitted: async () =>
+      (
+        await store.ownerQuery<{ event: AuditEvent }>("SELECT event FROM audit.outbox ORDER BY position")
+      ).rows.map(({ event }) => event),
     tx,
     root: (change = {}) =>
       tx((t) =>
