@@ -2,7 +2,7 @@
  * Puts the broker's rooms together over the grant core.
  */
 import type { AuditLog, RefusalCounter } from "@deputize/audit";
-import type { Clock } from "@deputize/core";
+import type { Clock, GrantId } from "@deputize/core";
 import type { Queryable, Store } from "@deputize/store";
 import type { Keys } from "../keys/keys.ts";
 import type { Principals } from "../principals/principals.ts";
@@ -38,6 +38,8 @@ export interface BrokerRooms extends Broker {
   /** After a restore: a backup must not bring back launch tokens that were spent; nonces end with the epoch (SR-21). */
   voidRestored(tx: Queryable): Promise<void>;
   readonly registry: Registry;
+  /** Grants that another room of this process has just ended: their tokens are refused here at once. */
+  ended(grants: readonly GrantId[]): void;
   /** Workers whose grant lives now, of all apps. */
   activeWorkers(): Promise<number>;
   /** The revocation feed as far as this process can follow it now: `ageMs` since it was known to be complete. */
@@ -109,6 +111,7 @@ export async function createBroker(
       await tx.query(`DELETE FROM authority.launch_tokens WHERE tenant = $1`, [tenant]);
     },
     registry,
+    ended: (grants) => verifier.ended(grants),
     activeWorkers: () => countActiveWorkers(store, clock),
     async feed() {
       await verifier.refresh();

@@ -1,6 +1,5 @@
 /** Showing a secret that the server shows once: on stdout, or into a new private file with `--out`. */
 import type { Command } from "commander";
-import { assertPrivateTarget, writePrivateFile } from "@deputize/server/config";
 import { print, printJson } from "./print.ts";
 
 export interface NewSecretOptions {
@@ -17,21 +16,25 @@ export function withOut(command: Command): Command {
 }
 
 /** Throws before anything is made when the file could not be. */
-export function checkOut(options: NewSecretOptions): void {
-  if (options.out !== undefined) assertPrivateTarget(options.out, "new");
+export async function checkOut(options: NewSecretOptions): Promise<void> {
+  if (options.out === undefined) return;
+  // Loaded only where needed, here and elsewhere: a command should start at once.
+  const { assertPrivateTarget } = await import("@deputize/server/config");
+  assertPrivateTarget(options.out, "new");
 }
 
 /**
  * Shows `answer`, whose member `secret` is the secret. With `--out` the whole answer goes to the file, and stdout tells the
  * rest.
  */
-export function showSecret(
+export async function showSecret(
   answer: Readonly<Record<string, unknown>>,
   secret: string,
   lines: readonly string[],
   options: NewSecretOptions,
-): void {
+): Promise<void> {
   if (options.out !== undefined) {
+    const { writePrivateFile } = await import("@deputize/server/config");
     writePrivateFile(options.out, `${JSON.stringify(answer, null, 2)}\n`, "new");
     const { [secret]: _hidden, ...rest } = answer;
     if (options.json) printJson({ ...rest, out: options.out });

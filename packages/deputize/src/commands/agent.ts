@@ -111,14 +111,14 @@ function registerCommand(): Command {
     );
   return withOperator(withOut(command)).action(
     async (options: OperatorOptions & NewSecretOptions & { name: string; owner: string }) => {
-      checkOut(options);
+      await checkOut(options);
       const client = await openOperator(options);
       const body = { agent_name: options.name, owner_email: options.owner };
       const made = readAnswer(
         NewKey.extend({ agent_id: z.string() }),
         await client.request("POST", BASE, body),
       );
-      showSecret(
+      await showSecret(
         made,
         "api_key",
         [`agent ${plain(made.agent_id)} registered`, `key_id: ${plain(made.key_id)}`],
@@ -225,7 +225,7 @@ function rotateKeyCommand(): Command {
       keyId: string,
       options: OperatorOptions & NewSecretOptions & { overlap?: number; forced?: boolean },
     ) => {
-      checkOut(options);
+      await checkOut(options);
       const client = await openOperator(options);
       const path = one(id, `/keys/${encodeURIComponent(keyId)}/rotate`);
       const made = readAnswer(
@@ -235,7 +235,7 @@ function rotateKeyCommand(): Command {
           ...(options.forced === true && { forced: true }),
         }),
       );
-      showSecret({ agent_id: id, ...made }, "api_key", [`key_id: ${plain(made.key_id)}`], options);
+      await showSecret({ agent_id: id, ...made }, "api_key", [`key_id: ${plain(made.key_id)}`], options);
     },
   );
 }

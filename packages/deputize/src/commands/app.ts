@@ -73,14 +73,14 @@ function registerCommand(): Command {
     );
   return withOperator(withOut(command)).action(
     async (options: ChangeOptions & NewSecretOptions & { name: string; scopes: string[] }) => {
-      checkOut(options);
+      await checkOut(options);
       const client = await openOperator(options);
       const app = await client.registerApp({
         ...changeOf(options),
         name: options.name,
         scopes: options.scopes,
       });
-      showSecret(
+      await showSecret(
         { ...shown(app), client_secret: app.clientSecret },
         "client_secret",
         [
@@ -165,10 +165,10 @@ function rotateCommand(): Command {
     .addHelpText("after", "\nExample:\n  deputize app rotate-secret app-shop-1a2b3c --out shop-app.json");
   return withOperator(withOut(command)).action(
     async (appId: string, options: OperatorOptions & NewSecretOptions & { overlap: number }) => {
-      checkOut(options);
+      await checkOut(options);
       const client = await openOperator(options);
       const { clientSecret } = await client.rotateAppSecret(appId, options.overlap);
-      showSecret(
+      await showSecret(
         { app_id: appId, overlap_seconds: options.overlap, client_secret: clientSecret },
         "client_secret",
         [`${plain(appId)} has a new secret; the one before works for ${options.overlap} s more`],

@@ -1,13 +1,7 @@
 /** `deputize init`: the first configuration of an authority, and replacing the operator's secret. */
 import { join } from "node:path";
 import { Command, Option } from "commander";
-import {
-  type ConfigFile,
-  assertPrivateTarget,
-  initConfig,
-  readSettings,
-  rotateAdminSecret,
-} from "@deputize/server/config";
+import type { ConfigFile } from "@deputize/server/config";
 import { withJson } from "../cli/connection.ts";
 import { type NewSecretOptions, checkOut, showSecret, withOut } from "../cli/new-secret.ts";
 import { wholeNumber } from "../cli/parse.ts";
@@ -46,7 +40,9 @@ export function initCommand(): Command {
     )
     .option("--dry-run", "only say what would be written")
     .addHelpText("after", "\nExample:\n  deputize init --mode prod --out admin-secret.json");
-  return withJson(withOut(command)).action((options: InitOptions) => {
+  return withJson(withOut(command)).action(async (options: InitOptions) => {
+    const { assertPrivateTarget, initConfig, readSettings, rotateAdminSecret } =
+      await import("@deputize/server/config");
     const file = options.configPath ?? join(readSettings(process.env).dataDir, "config.json");
     const how = options.force || options.rotate ? "replace" : "new";
     if (options.rotate ? options.mode !== undefined : options.mode === undefined) {
@@ -59,7 +55,7 @@ export function initCommand(): Command {
     if (options.overlap !== undefined && !options.rotate)
       throw new UsageError("--overlap belongs to --rotate");
     assertPrivateTarget(file, how);
-    checkOut(options);
+    await checkOut(options);
     if (options.dryRun) {
       if (options.json)
         printJson({ dry_run: true, file, mode: options.mode ?? null, replaces: how === "replace" });
@@ -70,7 +66,7 @@ export function initCommand(): Command {
       ? rotateAdminSecret({ file, overlapSeconds: options.overlap ?? OVERLAP_SECONDS })
       : initConfig({ mode: options.mode ?? "prod", file, force: options.force === true });
     const until = config.admin_secret_previous_until;
-    showSecret(
+    await showSecret(
       {
         file,
         mode: config.mode,

@@ -32,7 +32,7 @@ function createCommand(): Command {
       "\nExample:\n  deputize launch-token create --agent-name reader --scopes read:data:7 --app app-shop-1a2b3c --out launch.json",
     );
   return withOperator(withOut(command)).action(async (options: CreateOptions) => {
-    checkOut(options);
+    await checkOut(options);
     const client = await openOperator(options);
     const made = await client.createLaunchToken({
       agentName: options.agentName,
@@ -42,7 +42,7 @@ function createCommand(): Command {
       ...(options.ttl !== undefined && { ttl: options.ttl }),
       ...(options.multiUse === true && { singleUse: false }),
     });
-    showSecret(
+    await showSecret(
       {
         launch_token: made.launchToken,
         expires_at: made.expiresAt,

@@ -7,7 +7,7 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import type { StartedAuthority } from "@deputize/server/authority";
-import { type AuthoritySettings, readAuthoritySettings } from "@deputize/server/config";
+import type { AuthoritySettings } from "@deputize/server/config";
 
 interface ServeOptions {
   readonly port?: number;
@@ -43,13 +43,14 @@ DEPUTIZE_ADMIN_SECRET_PREVIOUS is accepted beside it while operators change over
 More settings: docs/settings.md.`,
     )
     .action(async (options: ServeOptions) => {
+      // Loaded only here: other commands start without a server's modules.
+      const { readAuthoritySettings } = await import("@deputize/server/config");
       const settings = readAuthoritySettings(process.env, {
         ...(options.port !== undefined && { port: options.port }),
         ...(options.host !== undefined && { host: options.host }),
         ...(options.data !== undefined && { dataDir: options.data }),
         ...(options.config !== undefined && { configFile: options.config }),
       });
-      // Loaded only here: other commands start without a server's modules.
       const { startAuthority } = await import("@deputize/server/authority");
       const { createLogger } = await import("@deputize/server/telemetry");
       let end = (code: number): void => process.exit(code);

@@ -182,6 +182,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
       keys: authority.keys,
       revocation: authority.revocation,
       agents: authority.agents,
+      onEnded: (grants) => authority.broker?.ended(grants),
       sourceOf,
       version: manifest.version,
     }),

@@ -48,6 +48,7 @@ export function grantRoutes(options: {
   readonly clock: Clock;
   readonly grants: Pick<Grants, "revoke">;
   readonly tree: GrantTree;
+  readonly onEnded: (grants: readonly GrantId[]) => void;
 }): Hono {
   const { guard, store, clock, grants, tree } = options;
   const app = new Hono();
@@ -76,15 +77,16 @@ export function grantRoutes(options: {
     if (dryRun === "true") {
       return c.json({ id, dry_run: true, count: foreseen.count, grants: foreseen.grants.map(shown) });
     }
-    const count = await store.transaction("authority", async (tx) => {
+    const { ended, count } = await store.transaction("authority", async (tx) => {
       const ended = await grants.revoke(tx, { tenant: by.tenant, id: id as GrantId }, reason, by.principal);
       // What had run out by itself did not end now.
       const { rows } = await tx.query<{ count: string }>(
         `SELECT count(*) AS count FROM authority.grants WHERE tenant = $1 AND id = ANY ($2) AND expires_at > $3`,
         [by.tenant, ended, time(clock.nowMs())],
       );
-      return Number(rows[0]?.count ?? 0);
+      return { ended, count: Number(rows[0]?.count ?? 0) };
     });
+    options.onEnded(ended);
     return c.json({ id, count });
   });
 

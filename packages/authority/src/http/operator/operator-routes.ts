@@ -4,7 +4,7 @@
  */
 import { type Context, Hono } from "hono";
 import type { AuditLog } from "@deputize/audit";
-import type { Clock } from "@deputize/core";
+import type { Clock, GrantId } from "@deputize/core";
 import type { Store } from "@deputize/store";
 import type { Agents } from "../../agents/agents.ts";
 import { createGrantTree } from "../../grants/grant-tree.ts";
@@ -28,6 +28,8 @@ export interface OperatorRoutesOptions {
   readonly keys: Pick<Keys, "list" | "begin" | "refresh">;
   readonly revocation: Pick<Revocation, "ping">;
   readonly agents: Agents;
+  /** Told which grants ended, after the commit: this process need not wait for the feed. */
+  readonly onEnded: (grants: readonly GrantId[]) => void;
   /** Where a request comes from: the socket's address, or what a trusted proxy says. */
   readonly sourceOf: (c: Context) => string;
   readonly version: string;
