@@ -4,8 +4,9 @@
  * Guarantees: every answer carries the same headers, refusals included. A client's own request id is echoed when it is
  * printable and at most 128 characters long; otherwise 16 hex digits of ours.
  */
+import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
-import { DeputizeError, randomHex, withContext } from "@deputize/core";
+import { DeputizeError, withContext } from "@deputize/core";
 import { assertOneCredential } from "@deputize/client";
 import { MAX_BODY_BYTES } from "./read-body.ts";
 
@@ -31,7 +32,10 @@ export function brokerHeaders(secure: boolean): Readonly<Record<string, string>>
 
 /** The id of a request: the client's, or one of ours. */
 export function requestIdOf(given: string | undefined): string {
-  return given !== undefined && REQUEST_ID.test(given) ? given : randomHex(8);
+  if (given !== undefined && REQUEST_ID.test(given)) return given;
+  // A UUID's first and last eight digits are all random, and Node draws UUIDs from a stock, which is ten times as fast.
+  const uuid = randomUUID();
+  return uuid.slice(0, 8) + uuid.slice(28);
 }
 
 /** Throws at wiring time when no host is allowed. */
