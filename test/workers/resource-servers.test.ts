@@ -149,6 +149,37 @@ describe("a route that requires a worker", () => {
   });
 });
 
+describe("a verifier that is cut off from the feed", () => {
+  it("asks the broker about the one token, and refuses when nobody answers [SR-11] [AW-F35]", async () => {
+    const cut = { feed: false, all: false };
+    const own = await createVerifier({
+      authorityUrl: broker.url,
+      profiles: [{ kind: "agentwrit", issuer: "agentwrit" }],
+      fetch: (input, init) => {
+        if (cut.all || (cut.feed && String(input).includes("/authority/revocations"))) {
+          return Promise.reject(new TypeError("fetch failed"));
+        }
+        return fetch(input, init);
+      },
+    });
+    try {
+      const [living, ended] = [await agentFor(["read:data:7"]), await agentFor(["read:data:7"])];
+      const verify = (agent: typeof living) => own.verify(agent.accessToken, { audience: HERE });
+      for (const agent of [living, ended]) expect((await verify(agent)).clientId).toBe(agent.agentId);
+      cut.feed = true;
+      await ended.release();
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      await expect(verify(ended)).rejects.toMatchObject({ code: "invalid_token" });
+      expect((await verify(living)).clientId).toBe(living.agentId);
+      cut.all = true;
+      await expect(verify(living)).rejects.toMatchObject({ code: "unavailable" });
+      await living.release();
+    } finally {
+      await own.close();
+    }
+  });
+});
+
 describe("an MCP server", () => {
   const server = () => {
     const mcp = new MCPServer({ name: "rows", auth: authorityAuth({ verifier, audience: HERE }) });
