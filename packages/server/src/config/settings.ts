@@ -79,6 +79,7 @@ const OTHERS = new Set([
   "DEPUTIZE_MODEL",
   // Of programs that talk to an authority.
   "DEPUTIZE_URL",
+  "DEPUTIZE_TOKEN",
   "DEPUTIZE_CLIENT_ID",
   "DEPUTIZE_CLIENT_SECRET",
   // Of the authority alone: authority-settings.ts.
