@@ -12,7 +12,7 @@ import { isIPv6 } from "node:net";
 import { mac } from "../../credentials/derive-key.ts";
 
 /** Fixed windows: `points` is the burst, and points by duration the rate. */
-export const BROKER_LIMITS = {
+const BROKER_LIMITS = {
   adminSource: { points: 10, durationSeconds: 2 },
   app: { points: 3, durationSeconds: 18 },
   appSource: { points: 60, durationSeconds: 60 },

@@ -7,7 +7,7 @@
 import { randomUUID } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { DeputizeError, withContext } from "@deputize/core";
-import { assertOneCredential } from "@deputize/client";
+import { assertOneCredential, assertStorableAddress } from "@deputize/client";
 import { MAX_BODY_BYTES } from "./read-body.ts";
 
 const REQUEST_ID = /^[\x20-\x7e]{1,128}$/;
@@ -51,6 +51,7 @@ export function brokerRequest(options: BrokerRequestOptions): MiddlewareHandler 
     const host = (c.req.header("host") ?? new URL(c.req.url).host).toLowerCase();
     if (!hosts.has(host)) throw new DeputizeError("forbidden", "this host is not served here");
     assertOneCredential(c);
+    assertStorableAddress(c);
     if (Number(c.req.header("content-length") ?? 0) > MAX_BODY_BYTES) {
       throw new DeputizeError("payload_too_large", `the body may hold ${MAX_BODY_BYTES} bytes`);
     }

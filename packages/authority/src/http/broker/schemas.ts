@@ -4,6 +4,7 @@
  * Does not: judge scopes, times or keys beyond their type; the rooms do, in the order that the protocol says.
  */
 import { z } from "zod";
+import { REVOKE_LEVELS } from "../../broker/broker.ts";
 
 /** Bounds what a stranger can make us look at; no real value comes near. */
 const Text = z.string().min(1).max(2048);
@@ -57,7 +58,7 @@ export const DelegateBody = z.strictObject({
 });
 
 export const RevokeBody = z.strictObject({
-  level: z.enum(["token", "agent", "task", "chain", "app", "tenant", "user"]),
+  level: z.enum(REVOKE_LEVELS),
   target: Text,
   /** For `task`: whose task, where several apps use the same id. */
   app_id: Text.optional(),
