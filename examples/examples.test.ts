@@ -338,7 +338,7 @@ describe.concurrent("npm run example", () => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out.split("\n")[0]).toBe("Processing order ord-1 for customer cust-7291");
     expect(out.trim().split("\n").at(-1)).toBe('Confirmed: token rejected — "token is invalid or expired"');
-  });
+  }, 60_000); // A database is made from nothing, on a machine that has other tests to run.
 
   it("runs one as an app of an authority that is there, and says what is wrong in one line", async () => {
     const operator = new OperatorClient(authority);

@@ -48,6 +48,7 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
       clientSecret: env("DEPUTIZE_CLIENT_SECRET", "AGENTWRIT_CLIENT_SECRET"),
     });
   } else {
+    if (process.stderr.isTTY) console.error("(an authority is started for this run …)\n");
     const { openThrowawayAuthority } = await import("../examples/throwaway-authority.ts");
     await using authority = await openThrowawayAuthority();
     await runExample(name, example, args, authority, console.log);
