@@ -22,6 +22,7 @@ export const CATALOGUE: Readonly<Record<string, () => Promise<Example>>> = {
   "revocation-watch": () => import("./revocation-watch/main.ts"),
   medassist: () => import("./medassist/main.ts"),
   "support-tickets": () => import("./support-tickets/main.ts"),
+  "weather-api": () => import("./weather-api/main.ts"),
   "guarded-tool": async () => ({
     title: "a tool server with a guard: one caller sees the tool, for the other there is none",
     ceiling: [],

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createVerifier } from "@deputize/client";
-import { AUDIENCE, type AgentsWorld, ISSUER, fetchOf, openAgentsWorld } from "../testing/agents-world.ts";
+import {
+  AUDIENCE,
+  type AgentsWorld,
+  ISSUER,
+  fetchOf,
+  openAgentsWorld,
+  queriesDuring,
+} from "../testing/agents-world.ts";
 import { openTestAuthority, TEST_POLICY } from "../testing/test-authority.ts";
 
 let the: AgentsWorld;
@@ -163,17 +170,10 @@ describe("a resource server", () => {
     expect((await ask()).scopes).toEqual(["read:weather:*"]);
     // The clock stands still: not even the feed is due.
     requests.length = 0;
-    const pool = the.world.store.pool("authority");
-    const [query, connect] = [pool.query, pool.connect];
-    let queries = 0;
-    pool.query = ((...args: never[]) => ((queries += 1), query.apply(pool, args))) as typeof query;
-    pool.connect = ((...args: never[]) => ((queries += 1), connect.apply(pool, args))) as typeof connect;
-    try {
+    const queries = await queriesDuring(the.world, async () => {
       for (let i = 0; i < 500; i += 1) await ask();
-      expect({ queries, requests }).toEqual({ queries: 0, requests: [] });
-    } finally {
-      Object.assign(pool, { query, connect });
-    }
+    });
+    expect({ queries, requests }).toEqual({ queries: [], requests: [] });
     await the.ada.send("DELETE", `/agents/${agent.id}/permissions/read_weather`);
     the.world.clock.advance(1_000);
     await expect(ask()).rejects.toMatchObject({ code: "invalid_token" });

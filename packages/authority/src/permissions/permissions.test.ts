@@ -36,12 +36,6 @@ describe("a person's permission for an agent", () => {
     await world.permissions.grant(grant);
     expect(world.events).toEqual([]);
     expect(await world.permissions.check(world.store.pool("authority"), ask)).toBe(true);
-    const both = { tenant: "default", person: ask.person, agents: [ask.agent, ask.agent] };
-    expect(await world.permissions.checkAll(world.store.pool("authority"), both)).toBe(true);
-    for (const agents of [[], [ask.agent, WHO.orders]]) {
-      const some = { ...both, agents };
-      expect(await world.permissions.checkAll(world.store.pool("authority"), some)).toBe(false);
-    }
     expect(await world.permissions.list(idOf("bob"))).toMatchObject([
       { agent: { name: "customer-support" }, level: "user" },
     ]);

@@ -78,6 +78,37 @@ export async function openAgentsWorld(options: Partial<AuthorityOptions> = {}): 
   };
 }
 
+/** The statements that the authority's pool was asked for by itself during `work`, and `connect` for each transaction. */
+export async function queriesDuring(world: TestAuthority, work: () => Promise<unknown>): Promise<string[]> {
+  const pool = world.store.pool("authority");
+  const { query, connect } = pool;
+  const asked: string[] = [];
+  // A query takes its connection by `connect` too; that one is not another.
+  let within = false;
+  const watched = {
+    query(...args: unknown[]): unknown {
+      asked.push(String(args[0]));
+      within = true;
+      try {
+        return Reflect.apply(query, pool, args);
+      } finally {
+        within = false;
+      }
+    },
+    connect(...args: unknown[]): unknown {
+      if (!within) asked.push("connect");
+      return Reflect.apply(connect, pool, args);
+    },
+  };
+  Object.assign(pool, watched);
+  try {
+    await work();
+  } finally {
+    Object.assign(pool, { query, connect });
+  }
+  return asked;
+}
+
 /** Addresses of the app itself, handed to it; for verifiers in the same process. */
 export function fetchOf(app: Hono): typeof fetch {
   return async (input, init) => app.request(input instanceof Request ? input : String(input), init);

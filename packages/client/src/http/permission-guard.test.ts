@@ -2,7 +2,8 @@ import { Hono } from "hono";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DeputizeError, manualClock, requireCaller } from "@deputize/core";
 import { AUDIENCE, ISSUER, fakeAuthority } from "../testing/fake-authority.ts";
-import { type TokenVerifier, createVerifier } from "../verifier.ts";
+import type { TokenVerifier } from "../verifier-core.ts";
+import { createVerifier } from "../verifier.ts";
 import {
   type AccessDecision,
   type PermissionGuard,

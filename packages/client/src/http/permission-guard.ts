@@ -16,7 +16,7 @@ import {
   requireCaller,
   scopeIsSubset,
 } from "@deputize/core";
-import type { TokenVerifier } from "../verifier.ts";
+import type { TokenVerifier } from "../verifier-core.ts";
 import { bearerAuth, bearerChallenge } from "./bearer-auth.ts";
 
 export interface AccessDecision {
