@@ -46,7 +46,14 @@ export function readIssued(answer: unknown): { readonly token: string; readonly 
   return { token: parsed.data.access_token, expiresIn: parsed.data.expires_in };
 }
 
+/** For rooms of the SDK that act as an agent: its key, its clock and the way to its broker. Not exported from the package. */
+export let contextOf: (agent: Agent) => AgentContext;
+
 export class Agent implements AsyncDisposable {
+  static {
+    contextOf = (agent) => agent.#context;
+  }
+
   /** SPIFFE id; the same for each renewed token. */
   readonly agentId: string;
   readonly taskId: string;
@@ -71,8 +78,7 @@ export class Agent implements AsyncDisposable {
         ? () => {}
         : startAutoRenew({
             clock: context.clock,
-            endsAt: () => this.#held.endsAt,
-            lifetimeMs: this.#held.expiresIn * 1000,
+            held: () => ({ ...this.#held, expiresAt: this.expiresAt }),
             renew: () => this.renew(),
             onFailed: auto === true ? undefined : auto.onFailed,
           });

@@ -2,28 +2,38 @@
  * Renews a token before it runs out, by a deadline and not by chance.
  *
  * Guarantees: the timer keeps no process alive; a refusal ends the renewing and is told once; trouble on the way is tried
- * again until the token has run out; a grant that ends soon is not renewed in a circle.
+ * again until the token has run out; a grant that is at its own end is not renewed in a circle.
  */
-import type { Clock } from "@deputize/core";
+import { type Clock, DeputizeError } from "@deputize/core";
 import { ProblemResponseError } from "./errors.ts";
 
-/** Renew when this share of the lifetime is left, but never earlier than a minute before the end. */
-const SHARE_LEFT = 0.2;
-const EARLIEST_MS = 60_000;
-const TRY_AGAIN_MS = 500;
-/** Below this the grant is at its own end, and renewing gains nothing. */
-const SHORTEST_MS = 1_000;
+export interface RenewableToken {
+  /** Seconds that it was good for when it came. */
+  readonly expiresIn: number;
+  /** Its `exp`, epoch seconds. */
+  readonly expiresAt: number;
+  /** When it ends on the monotonic clock. */
+  readonly endsAt: number;
+}
 
+const TRY_AGAIN_MS = 500;
+
+/** How long before its end a token is renewed. */
+function marginMs({ expiresIn }: RenewableToken): number {
+  const lifetime = expiresIn * 1000;
+  // A token's times are whole seconds, so its last one may be missing.
+  const early = Math.min(60_000, lifetime * 0.2) + 1_000;
+  return Math.min(early, lifetime / 2);
+}
+
+/** Starts renewing what `held` answers. Answers how to stop. */
 export function startAutoRenew(options: {
   readonly clock: Clock;
-  /** When the present token ends, on the monotonic clock. */
-  readonly endsAt: () => number;
-  readonly lifetimeMs: number;
+  readonly held: () => RenewableToken;
   readonly renew: () => Promise<void>;
   readonly onFailed: ((error: unknown) => void) | undefined;
 }): () => void {
-  const { clock, endsAt, renew } = options;
-  const margin = Math.min(EARLIEST_MS, options.lifetimeMs * SHARE_LEFT);
+  const { clock, held, renew } = options;
   let stopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -34,31 +44,39 @@ export function startAutoRenew(options: {
     timer.unref();
   }
 
+  const untilDue = (): number => held().endsAt - marginMs(held()) - clock.monotonicMs();
+
+  function fail(error: unknown): void {
+    if (stopped) return;
+    stopped = true;
+    options.onFailed?.(error);
+  }
+
   async function tick(): Promise<void> {
-    const early = endsAt() - margin - clock.monotonicMs();
+    const early = untilDue();
     if (early > 0) {
       later(early);
       return;
     }
-    const before = endsAt();
+    const before = held();
     try {
       await renew();
-      const gained = endsAt() - before;
-      if (gained >= SHORTEST_MS) later(endsAt() - margin - clock.monotonicMs());
     } catch (error) {
       const final =
         error instanceof ProblemResponseError && error.statusCode < 500 && error.statusCode !== 429;
-      if (stopped) return;
-      if (!final && clock.monotonicMs() + TRY_AGAIN_MS < endsAt()) {
-        later(TRY_AGAIN_MS);
-        return;
-      }
-      stopped = true;
-      options.onFailed?.(error);
+      if (!final && clock.monotonicMs() + TRY_AGAIN_MS < held().endsAt) later(TRY_AGAIN_MS);
+      else fail(error);
+      return;
+    }
+    const after = held();
+    if (after.expiresAt <= before.expiresAt && after.expiresIn < before.expiresIn) {
+      fail(new DeputizeError("grant_revoked", "the agent's grant ends with this token; create a new agent"));
+    } else {
+      later(untilDue());
     }
   }
 
-  later(endsAt() - margin - clock.monotonicMs());
+  later(untilDue());
   return () => {
     stopped = true;
     clearTimeout(timer);
