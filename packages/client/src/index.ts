@@ -31,7 +31,12 @@ export {
   readForm,
   readJson,
 } from "./http/read-body.ts";
-export { type RequestContextOptions, assertOneCredential, requestContext } from "./http/request-context.ts";
+export {
+  type RequestContextOptions,
+  assertOneCredential,
+  assertStorableAddress,
+  requestContext,
+} from "./http/request-context.ts";
 export { type Access, type RouteDoc, documentedPath } from "./http/route-doc.ts";
 export { type RequireWorkerOptions, requireWorker } from "./http/require-worker.ts";
 export type { AgentClaims, DelegationRecord } from "./sdk/agent-claims.ts";
@@ -74,6 +79,16 @@ export {
   type RegisteredApp,
   type RevocationLevel,
 } from "./sdk/operator.ts";
+export { startHeartbeat } from "./sdk/heartbeat.ts";
+export {
+  type MutualAnswer,
+  type MutualHello,
+  type MutualParty,
+  type MutualPeer,
+  type MutualProof,
+  answerMutual,
+  beginMutual,
+} from "./sdk/mutual.ts";
 export { type ToolScope, guardTools } from "./sdk/guard-tools.ts";
 export { guarded } from "./sdk/guarded.ts";
 export { type AgentRequest, registerAgent } from "./sdk/register-agent.ts";

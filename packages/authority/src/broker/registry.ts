@@ -15,7 +15,7 @@ import type { BrokerCaller } from "./broker.ts";
 import { bareEvent } from "./broker-events.ts";
 import type { BrokerVerifier } from "./broker-verifier.ts";
 
-export const HEARTBEAT = {
+const HEARTBEAT = {
   everySeconds: 30,
   /** So many intervals without a beat, and the worker counts as gone. */
   misses: 3,

@@ -61,11 +61,10 @@ document.addEventListener("submit", async (event) => {
   stop.hidden = false;
   stop.onclick = () => cut.abort();
   out.textContent = method + " " + url + "\\n…";
-  const began = performance.now();
   try {
     const answer = await fetch(url, { method, headers, body, signal: cut.signal, redirect: "error", cache: "no-store",
       credentials: headers.Authorization ? "omit" : "same-origin" });
-    const head = answer.status + " " + answer.statusText + " · " + Math.round(performance.now() - began) + " ms · "
+    const head = answer.status + " " + answer.statusText + " · " + Math.round(new Event("answer").timeStamp - event.timeStamp) + " ms · "
       + (answer.headers.get("content-type") ?? "no body") + "\\n\\n";
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";

@@ -36,7 +36,7 @@ export function withoutSecrets(text: string): string {
 }
 
 /** Fields as the log may keep them. Errors are left to `errorForLog`. */
-export function fieldsForLog(value: unknown, depth = 0): unknown {
+function fieldsForLog(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return withoutSecrets(value);
   if (typeof value !== "object" || value === null || value instanceof Error) return value;
   if (depth === DEPTH) return "[too deep]";

@@ -8,10 +8,12 @@
  */
 import {
   COUNTERS,
+  type Clock,
   type CounterName,
   DURATIONS,
   type DurationName,
   installTelemetry,
+  systemClock,
   telemetry,
 } from "@deputize/core";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
@@ -73,7 +75,7 @@ const prefixOf = (name: string): string => (PROTOCOL.has(name) ? "agentwrit_" : 
 const READ_EVERY_MS = 1_000;
 
 /** Starts counting; rooms report by `telemetry`. Close it before another is made in the same process. */
-export function createMetrics(sources: MetricSources = {}): Metrics {
+export function createMetrics(sources: MetricSources = {}, clock: Clock = systemClock): Metrics {
   const registry = new Registry();
   const registers = [registry];
 
@@ -119,7 +121,7 @@ export function createMetrics(sources: MetricSources = {}): Metrics {
     registers,
   });
   collectDefaultMetrics({ register: registry, prefix: "deputize_" });
-  const read = registerSources(sources, registers);
+  const read = registerSources(sources, registers, clock);
 
   // One lookup by label values is what a request costs, so the answer is kept: templates and methods are few.
   const lines = new Map<string, (status: number, seconds: number) => void>();
@@ -164,7 +166,7 @@ export function createMetrics(sources: MetricSources = {}): Metrics {
 }
 
 /** Gauges of what is asked at a scrape; answers what asks. */
-function registerSources(sources: MetricSources, registers: Registry[]): () => Promise<void> {
+function registerSources(sources: MetricSources, registers: Registry[], clock: Clock): () => Promise<void> {
   const { auditCounts, activeWorkers, feed, pools } = sources;
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
   const asked: (() => Promise<void>)[] = [];
@@ -218,10 +220,10 @@ function registerSources(sources: MetricSources, registers: Registry[]): () => P
     const answers = await Promise.allSettled(asked.map((one) => one()));
     // What the database did not say stays as it was; this line says so.
     if (asked.length > 0) up.set(answers.every(({ status }) => status === "fulfilled") ? 1 : 0);
-    readAt = performance.now();
+    readAt = clock.monotonicMs();
   }
   return async () => {
-    if (performance.now() - readAt >= READ_EVERY_MS) {
+    if (clock.monotonicMs() - readAt >= READ_EVERY_MS) {
       reading ??= ask().finally(() => {
         reading = undefined;
       });

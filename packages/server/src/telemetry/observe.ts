@@ -6,7 +6,7 @@
  * Mount it before everything else, so that it sees every answer.
  */
 import { documentedPath } from "@deputize/client";
-import { currentContext, isDeputizeError, telemetry } from "@deputize/core";
+import { type Clock, currentContext, isDeputizeError, systemClock, telemetry } from "@deputize/core";
 import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes, routePath } from "hono/route";
 import type { Logger } from "./logger.ts";
@@ -16,6 +16,7 @@ export interface ObserveOptions {
   readonly metrics?: Pick<Metrics, "request">;
   /** One line a request, at level `info`. */
   readonly logger?: Pick<Logger, "info">;
+  readonly clock?: Clock;
 }
 
 const names = (path: string): boolean => path !== "" && !path.endsWith("*");
@@ -36,9 +37,9 @@ function principals(c: Context): Record<string, unknown> {
   return broker ? { actor: broker.principal } : {};
 }
 
-export function observe({ metrics, logger }: ObserveOptions): MiddlewareHandler {
+export function observe({ metrics, logger, clock = systemClock }: ObserveOptions): MiddlewareHandler {
   return async function observe(c, next) {
-    const began = performance.now();
+    const began = clock.monotonicMs();
     await telemetry.span(
       "http.request",
       { "http.request.method": c.req.method },
@@ -46,7 +47,7 @@ export function observe({ metrics, logger }: ObserveOptions): MiddlewareHandler 
         await next();
         const route = templateOf(c);
         const { status } = c.res;
-        const took = performance.now() - began;
+        const took = clock.monotonicMs() - began;
         metrics?.request({ route, method: c.req.method, status, seconds: took / 1000 });
         const code = c.error === undefined ? undefined : isDeputizeError(c.error) ? c.error.code : "internal";
         if (code !== undefined) telemetry.count("refusals", { code });
