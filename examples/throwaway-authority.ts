@@ -20,7 +20,12 @@ export async function openThrowawayAuthority(
 ): Promise<ThrowawayAuthority> {
   await using undo = new AsyncDisposableStack();
   const dataDir = mkdtempSync(join(tmpdir(), "deputize-example-"));
-  undo.defer(() => rmSync(dataDir, { recursive: true, force: true }));
+  const forget = (): void => rmSync(dataDir, { recursive: true, force: true });
+  process.once("exit", forget); // when there is no time to end well
+  undo.defer(() => {
+    process.off("exit", forget);
+    forget();
+  });
   const adminSecret = randomBytes(32).toString("hex");
   // Settings of the machine, such as a database for something else, are none of its business.
   const settings = readAuthoritySettings({ DEPUTIZE_ADMIN_SECRET: adminSecret }, { port: 0, dataDir });

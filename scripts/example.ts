@@ -100,6 +100,16 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+// An example that listens for the signal ends by itself; the others end here, by way of `exit`, which cleans up.
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.on(signal, () => {
+    if (process.listenerCount(signal) === 1) process.exit(code);
+  });
+}
+
 try {
   await main(process.argv.slice(2));
 } catch (error) {
