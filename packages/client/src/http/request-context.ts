@@ -36,6 +36,15 @@ export function assertOneCredential(
   }
 }
 
+/**
+ * Refuses an address with an encoded NUL: no database column keeps one, and it would come back from there as a fault of ours.
+ * Throws `invalid_request`.
+ */
+export function assertStorableAddress(c: Context): void {
+  if (c.req.url.includes("%00"))
+    throw new DeputizeError("invalid_request", "the address holds a NUL; leave it out");
+}
+
 function cookieNames(header: string | undefined): string[] {
   return header === undefined ? [] : header.split(";").map((pair) => pair.split("=", 1)[0]?.trim() ?? "");
 }
@@ -53,6 +62,7 @@ export function requestContext(options: RequestContextOptions): MiddlewareHandle
     if (!hosts.has(host)) throw new DeputizeError("forbidden", "this host is not served here");
 
     assertOneCredential(c, options.credentialCookies);
+    assertStorableAddress(c);
     const clientRequestId = c.req.header("x-request-id");
     const traceparent = c.req.header("traceparent");
     await withContext(

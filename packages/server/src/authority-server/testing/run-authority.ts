@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "@deputize/core";
 import { randomHex } from "@deputize/core";
-import { generateSecrets, readAuthoritySettings } from "../../config/index.ts";
+import { loadOrCreateSecrets, readAuthoritySettings } from "../../config/index.ts";
 import { type TestStore, openTestStore } from "@deputize/store/testing";
 import { type StartedAuthority, authorityServerMigrations, startAuthority } from "../start-authority.ts";
 
@@ -43,7 +43,7 @@ export async function runAuthority(
   const started = await startAuthority({
     settings,
     store,
-    secrets: { ...generateSecrets(), store: store.secrets },
+    secrets: { ...loadOrCreateSecrets(settings.secretsFile).secrets, store: store.secrets },
     ...(options.clock && { clock: options.clock }),
   });
   return {
