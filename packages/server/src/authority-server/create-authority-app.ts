@@ -134,6 +134,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     sourceOf,
     tenant: TENANT,
     broker: settings.broker,
+    agentRegistration: settings.agentRegistration,
   });
   if (!authority.broker) throw new DeputizeError("internal", "the authority was made without its broker");
   const broker = meteredBroker(authority.broker);
