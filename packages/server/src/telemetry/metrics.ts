@@ -72,6 +72,13 @@ const PROTOCOL = new Set<string>([
 ]);
 const prefixOf = (name: string): string => (PROTOCOL.has(name) ? "agentwrit_" : "deputize_");
 
+interface Tally {
+  readonly counter: Counter;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Since the last scrape. */
+  by: number;
+}
+
 const READ_EVERY_MS = 1_000;
 
 /** Starts counting; rooms report by `telemetry`. Close it before another is made in the same process. */
@@ -123,25 +130,40 @@ export function createMetrics(sources: MetricSources = {}, clock: Clock = system
   collectDefaultMetrics({ register: registry, prefix: "deputize_" });
   const read = registerSources(sources, registers, clock);
 
-  // One lookup by label values is what a request costs, so the answer is kept: templates and methods are few.
+  // Counts wait as plain numbers for the next scrape, and lines by label values are kept: both are few, and every request
+  // pays for what happens here.
+  const tallies = new Map<string, Tally>();
+  function tally(key: string, counter: Counter, labels: () => Readonly<Record<string, string>>): Tally {
+    let found = tallies.get(key);
+    if (!found) tallies.set(key, (found = { counter, labels: labels(), by: 0 }));
+    return found;
+  }
+
   const lines = new Map<string, (status: number, seconds: number) => void>();
   function lineOf(route: string, method: string): (status: number, seconds: number) => void {
-    const ofProtocol = route.startsWith("/v1/");
-    const byClass = new Map<number, Counter.Internal>();
     const seconds = requestSeconds.labels({ route, method });
-    const endpoint = ofProtocol ? endpointSeconds.labels({ endpoint: route }) : undefined;
+    const endpoint = route.startsWith("/v1/") ? endpointSeconds.labels({ endpoint: route }) : undefined;
+    const classes = new Map<number, Tally>();
     return (status, took) => {
       const kind = Math.floor(status / 100);
-      let count = byClass.get(kind);
-      if (!count) byClass.set(kind, (count = requests.labels({ route, method, status: `${kind}xx` })));
-      count.inc();
+      let counted = classes.get(kind);
+      if (!counted) {
+        const labels = { route, method, status: `${kind}xx` };
+        classes.set(kind, (counted = tally(JSON.stringify(labels), requests, () => labels)));
+      }
+      counted.by += 1;
       seconds.observe(took);
       endpoint?.observe(took);
     };
   }
 
   const stop = installTelemetry({
-    count: (name: CounterName, labels, by) => counters.get(name)?.inc(labels, by),
+    count(name: CounterName, labels, by) {
+      let key: string = name;
+      for (const label in labels) key += ` ${labels[label]}`;
+      const counter = counters.get(name);
+      if (counter) tally(key, counter, () => labels).by += by;
+    },
     observe: (name: DurationName, seconds, labels) => durations.get(name)?.observe(labels, seconds),
   });
 
@@ -158,6 +180,10 @@ export function createMetrics(sources: MetricSources = {}, clock: Clock = system
     },
     async text() {
       await read();
+      for (const each of tallies.values()) {
+        each.counter.inc(each.labels, each.by);
+        each.by = 0;
+      }
       return registry.metrics();
     },
     contentType: registry.contentType,
