@@ -5,7 +5,7 @@ import { systemClock, stableId } from "@deputize/core";
 import { expect, it } from "vitest";
 import { bundleVerifier } from "./testing/bundle-verifier.ts";
 import { type TestWorker, delegated, testWorker } from "./testing/delegation.ts";
-import { GRANT, ISSUER, fakeAuthority, testKey } from "./testing/fake-authority.ts";
+import { ISSUER, fakeAuthority, testKey } from "./testing/fake-authority.ts";
 
 it("bundles for browsers with nothing of Node in it [AW-F35]", async () => {
   const code = await bundleVerifier();
@@ -51,7 +51,6 @@ it("verifies, and refuses, in a world without Node's globals [AW-F35]", async ()
     tenant: "default",
     sub_id: app,
     act_ids: [actor],
-    grants: [GRANT],
     epochs: { [app]: 0, [actor]: 0 },
     ...delegated(workers, authority.key),
   };

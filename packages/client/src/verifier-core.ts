@@ -201,7 +201,7 @@ export function createVerifierOn<Key>(backend: CryptoBackend<Key>, options: Veri
       return seen(profile, claims, audience, caller);
     }
     const claims = readBrokerClaims(jws.payload);
-    if (claims.delegation_chain || claims.chain_hash !== undefined) {
+    if (claims.grants.length > 1 || claims.delegation_chain || claims.chain_hash !== undefined) {
       await checkDelegationChain(backend, claims, keys, { tokenSignatureHolds: true });
     }
     const audience = [claims.aud ?? []].flat();

@@ -108,6 +108,7 @@ describe.each([
     ["a subject whose epoch is missing [SR-12]", { epochs: { [WORKER]: 2 } }],
     ["no subject", { sub_id: undefined }],
     ["no grant", { grants: [] }],
+    ["a hop that left no record [AW-D13]", { grants: [GRANT, stableId("grant:2")] }],
     ["scopes in one text", { scope: "read:data:7" }],
     ["no time", { exp: undefined }],
     ["an end that is reached", { exp: 0 }],

@@ -1,5 +1,6 @@
 /** For tests: workers with keys, and chains as they and the authority sign them. */
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
+import { stableId } from "@deputize/core";
 import { type DelegationLink, FIRST_RECORD, delegationStatement } from "../token/delegation-record.ts";
 import type { TestKey } from "./fake-authority.ts";
 
@@ -25,6 +26,7 @@ export function delegated(
   readonly scope: readonly string[];
   readonly delegation_chain: readonly DelegationLink[];
   readonly chain_hash: string;
+  readonly grants: readonly string[];
 } {
   const chain: DelegationLink[] = [];
   let prev = FIRST_RECORD;
@@ -54,5 +56,11 @@ export function delegated(
     prev = createHash("sha256").update(statement).digest("hex");
   }
   const last = workers.at(-1);
-  return { sub: last?.id ?? "", scope: last?.scope ?? [], delegation_chain: chain, chain_hash: prev };
+  return {
+    sub: last?.id ?? "",
+    scope: last?.scope ?? [],
+    delegation_chain: chain,
+    chain_hash: prev,
+    grants: workers.map((_, i) => stableId(`grant:${i + 1}`)),
+  };
 }

@@ -40,6 +40,8 @@ const Subject = z.object({
   scope: z.array(z.string()),
   delegation_chain: DelegationChain.optional(),
   chain_hash: Hash.optional(),
+  /** Root to leaf: each hop made one, so that a chain cannot be taken away whole. */
+  grants: z.array(z.string()).min(1),
 });
 
 type Link = z.infer<typeof Link>;
@@ -106,6 +108,7 @@ export async function checkDelegationChain<Key>(
   const parsed = Subject.safeParse(claims);
   if (!parsed.success) throw refused("it is malformed");
   const { delegation_chain: chain, chain_hash: chainHash, ...token } = parsed.data;
+  if ((chain?.length ?? 0) !== token.grants.length - 1) throw refused("it has not one hop for each grant");
   if (!chain) {
     if (chainHash !== undefined) throw refused("there is a hash and no chain");
     return;
