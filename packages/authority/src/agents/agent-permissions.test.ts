@@ -117,6 +117,24 @@ describe("permissions of an agent", () => {
   });
 });
 
+describe("a permission that is taken back while the agent signs in", () => {
+  it("is in no token that lives afterwards, whoever was first [SR-13] [AA-F08]", async () => {
+    for (let round = 0; round < 8; round += 1) {
+      const agent = await the.agent("read_weather");
+      const from = the.source();
+      const { refresh_token } = (await the.login(agent.key, {}, from)).body;
+      const signIns = Array.from({ length: 6 }, () => the.login(agent.key, {}, from));
+      const removal = the.ada.send("DELETE", `/agents/${agent.id}/permissions/read_weather`);
+      const replies = await Promise.all([...signIns, the.refresh(refresh_token, from)]);
+      expect((await removal).status).toBe(204);
+      for (const { status, body } of replies) {
+        expect(status).toBe(200);
+        if (body["scope"] !== "") expect(await the.stands(body.access_token)).toBe(false);
+      }
+    }
+  });
+});
+
 describe("roles of agents", () => {
   it("combine with permissions, and a change of either ends the tokens before it [AA-F09] [AA-D07]", async () => {
     const agent = await the.agent("read_news");
