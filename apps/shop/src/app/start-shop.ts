@@ -6,17 +6,10 @@
  * only while nobody but this machine can come in [SR-26]. `close` ends runs and streams, and flushes the log, before the database closes.
  */
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { resolveModel } from "@deputize/agent";
-import {
-  type Clock,
-  DeputizeError,
-  type PrincipalId,
-  isDeputizeError,
-  systemClock,
-  toProblem,
-} from "@deputize/core";
+import { type Clock, DeputizeError, type PrincipalId, systemClock, toProblem } from "@deputize/core";
 import { type Secrets, type Settings, loadOrCreateSecrets } from "@deputize/server/config";
+import { explainStart, listen, stopListening, undoAll } from "@deputize/server/lifecycle";
 import { type Ephemeral, type Store, openEphemeral, openStore } from "@deputize/store";
 import { createAdaptorServer } from "@hono/node-server";
 import { type Shop, VERSION, createShop } from "./create-shop.ts";
@@ -62,6 +55,12 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
   const { settings, clock = systemClock, onStep = () => {} } = options;
   const logger = options.logger ?? createLogger(settings.logLevel);
   const undo: (() => Promise<unknown>)[] = [];
+  let stop: (() => Promise<void>) | undefined;
+  const end = async (): Promise<void> => {
+    // No new requests while the rest closes; open ones end when their runs and streams do.
+    const stopped = stop?.() ?? Promise.resolve();
+    await undoAll([() => stopped, ...undo]);
+  };
   const step = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
     const began = clock.monotonicMs();
     const result = await work();
@@ -74,7 +73,7 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
     let handle: Shop["fetch"] = starting;
     const server = createAdaptorServer({ fetch: (request, env) => handle(request, env) }) as Server;
     const port = await listen(server, settings);
-    undo.push(() => stopListening(server));
+    stop = () => stopListening(server, GRACE_MS);
     const publicUrl =
       settings.port === 0 ? settings.publicUrl.replace(/:0$/, `:${port}`) : settings.publicUrl;
 
@@ -140,11 +139,11 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
       model: { name: model.name, offline: model.offline },
       secretsCreated: created,
       demoAccounts: settings.demoAccounts,
-      close: () => (closing ??= unwind(undo)),
+      close: () => (closing ??= end()),
     };
   } catch (error) {
-    await unwind(undo).catch(() => {});
-    throw clearly(error, settings);
+    await end().catch(() => {});
+    throw explainStart(error, settings);
   }
 }
 
@@ -156,73 +155,7 @@ function starting(): Response {
   });
 }
 
-function listen(server: Server, { port, host }: Settings): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.removeListener("error", reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
 /** Names by which a loopback server may be reached; beyond loopback only the public one. */
 function hostsOf(settings: Settings, port: number): string[] {
   return settings.loopback ? ["localhost", "127.0.0.1", "[::1]"].map((name) => `${name}:${port}`) : [];
-}
-
-async function stopListening(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
-  await closed;
-  clearTimeout(cut);
-}
-
-/** Runs the undos, last first; what fails does not keep the others from running. */
-async function unwind(undo: (() => Promise<unknown>)[]): Promise<void> {
-  const listening = undo[0];
-  // No new requests while the rest closes; open ones end when their runs and streams do.
-  const stopped = listening?.();
-  let failure: unknown;
-  for (const each of undo.slice(1).toReversed()) {
-    await each().catch((error: unknown) => {
-      failure ??= error;
-    });
-  }
-  await stopped;
-  if (failure !== undefined) throw failure;
-}
-
-function codesOf(error: unknown): string[] {
-  const codes: string[] = [];
-  for (let each = error; each instanceof Error; each = each.cause) {
-    const { code } = each as { code?: unknown };
-    if (typeof code === "string") codes.push(code);
-  }
-  return codes;
-}
-
-/** One line with the fix, for everything that is known to go wrong at a start. */
-function clearly(error: unknown, settings: Settings): DeputizeError {
-  const codes = codesOf(error);
-  const config = (message: string): DeputizeError =>
-    new DeputizeError("config_invalid", message, { cause: error });
-  if (codes.includes("EADDRINUSE")) {
-    return config(`port ${settings.port} is taken; stop what uses it or choose another with --port`);
-  }
-  if (codes.includes("EACCES") && !isDeputizeError(error)) {
-    return config(
-      `port ${settings.port} needs rights that this user does not have; choose one above 1023 with --port`,
-    );
-  }
-  if (codes.includes("EADDRNOTAVAIL") || codes.includes("ENOTFOUND")) {
-    return config(`this machine has no address ${settings.host}; choose another with --host`);
-  }
-  // 53100 is Postgres' own code for a full disk.
-  if (codes.includes("ENOSPC") || codes.includes("53100")) {
-    return config(`the disk is full; free some space under ${settings.dataDir} and start again`);
-  }
-  if (isDeputizeError(error)) return error;
-  return new DeputizeError("internal", "the shop could not start; the log says why", { cause: error });
 }
