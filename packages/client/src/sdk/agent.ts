@@ -26,6 +26,8 @@ export interface AgentContext {
   /** Of the agent that the token names, where this process has it. */
   readonly key?: WorkerKey | undefined;
   readonly autoRenew?: AutoRenew | undefined;
+  /** Ends the renewing of every agent of an app. */
+  readonly closing?: AbortSignal | undefined;
 }
 
 /** `onFailed` hears, once, that the token can no longer be renewed and will expire. */
@@ -80,6 +82,7 @@ export class Agent implements AsyncDisposable {
             clock: context.clock,
             held: () => ({ ...this.#held, expiresAt: this.expiresAt }),
             renew: () => this.renew(),
+            closing: context.closing,
             onFailed: auto === true ? undefined : auto.onFailed,
           });
   }
@@ -237,11 +240,6 @@ export class Agent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
-  }
-
-  /** Stops renewing, so that the token runs out by itself. For processes that go. */
-  stopRenewing(): void {
-    this.#stopRenewing();
   }
 
   #hold(token: string, expiresIn: number): Held {

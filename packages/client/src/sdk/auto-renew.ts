@@ -32,8 +32,10 @@ export function startAutoRenew(options: {
   readonly held: () => RenewableToken;
   readonly renew: () => Promise<void>;
   readonly onFailed: ((error: unknown) => void) | undefined;
+  /** Stops it too. */
+  readonly closing?: AbortSignal | undefined;
 }): () => void {
-  const { clock, held, renew } = options;
+  const { clock, held, renew, closing } = options;
   let stopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -46,9 +48,15 @@ export function startAutoRenew(options: {
 
   const untilDue = (): number => held().endsAt - marginMs(held()) - clock.monotonicMs();
 
+  function stop(): void {
+    stopped = true;
+    clearTimeout(timer);
+    closing?.removeEventListener("abort", stop);
+  }
+
   function fail(error: unknown): void {
     if (stopped) return;
-    stopped = true;
+    stop();
     options.onFailed?.(error);
   }
 
@@ -76,9 +84,8 @@ export function startAutoRenew(options: {
     }
   }
 
+  closing?.addEventListener("abort", stop);
+  if (closing?.aborted) stop();
   later(untilDue());
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
+  return stop;
 }

@@ -52,8 +52,7 @@ export class DeputizeApp implements AsyncDisposable {
   readonly #http: BrokerHttp;
   readonly #clock: Clock;
   readonly #session: BrokerSession;
-  /** Weak, so that a forgotten agent is not kept for its timer's sake. */
-  readonly #renewing = new Set<WeakRef<Agent>>();
+  readonly #closing = new AbortController();
 
   /** Sends nothing yet. Throws `config_invalid`. */
   constructor(options: DeputizeAppOptions) {
@@ -109,12 +108,8 @@ export class DeputizeApp implements AsyncDisposable {
       }),
     );
     if (!answer.success) throw new TransportError("the broker's answer holds no launch token");
-    const agent = await register(this.#http, this.#clock, {
-      ...request,
-      launchToken: answer.data.launch_token,
-    });
-    if (request.autoRenew) this.#renewing.add(new WeakRef(agent));
-    return agent;
+    const launchToken = answer.data.launch_token;
+    return register(this.#http, this.#clock, { ...request, launchToken }, this.#closing.signal);
   }
 
   /** Whether a token stands. Never throws for a bad token. */
@@ -140,8 +135,7 @@ export class DeputizeApp implements AsyncDisposable {
   /** Forgets the sign-in and stops renewing agents; their tokens run out by themselves unless released. */
   async close(): Promise<void> {
     this.#session.close();
-    for (const reference of this.#renewing) reference.deref()?.stopRenewing();
-    this.#renewing.clear();
+    this.#closing.abort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -60,6 +60,7 @@ export async function register(
   http: BrokerHttp,
   clock: Clock,
   request: AgentRequest & { readonly launchToken: string },
+  closing?: AbortSignal,
 ): Promise<Agent> {
   const { orchId, taskId, scope } = readTask(request);
   const { launchToken, signal } = request;
@@ -93,7 +94,7 @@ export async function register(
       signal,
     }),
   );
-  return new Agent({ http, clock, key, autoRenew: request.autoRenew }, issued);
+  return new Agent({ http, clock, key, autoRenew: request.autoRenew, closing }, issued);
 }
 
 /**

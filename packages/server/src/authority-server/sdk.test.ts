@@ -360,6 +360,23 @@ describe("an app shared by everything in a process", () => {
     });
   });
 
+  it("stops renewing its agents when it is closed [AW-F39]", async () => {
+    const own = await broker.newApp(CEILING);
+    const failures: unknown[] = [];
+    const agent = await own.createAgent({
+      orchestration: "o",
+      task: "t",
+      scope: ["read:data:1"],
+      maxTtl: 2,
+      autoRenew: { onFailed: (error) => failures.push(error) },
+    });
+    const token = agent.accessToken;
+    await own.close();
+    await expect.poll(() => agent.validate(), { timeout: 5_000 }).toMatchObject({ reason: "expired" });
+    expect(agent.accessToken).toBe(token);
+    expect(failures).toEqual([]);
+  });
+
   it("reads its settings from the environment, by either name [AW-F26]", async () => {
     const env = {
       AGENTWRIT_BROKER_URL: broker.url,
