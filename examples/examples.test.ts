@@ -332,13 +332,14 @@ describe("the demos", () => {
   });
 });
 
-describe.concurrent("npm run example", () => {
+// Processes of their own, one of which makes a database from nothing, on a machine that has other tests to run.
+describe.concurrent("npm run example", { timeout: 120_000 }, () => {
   it("runs one with nothing set: an authority of its own, for as long as it runs", async () => {
     const { code, out, err } = await program(["order-worker", "--order", "ord-1"]).end;
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out.split("\n")[0]).toBe("Processing order ord-1 for customer cust-7291");
     expect(out.trim().split("\n").at(-1)).toBe('Confirmed: token rejected — "token is invalid or expired"');
-  }, 60_000); // A database is made from nothing, on a machine that has other tests to run.
+  });
 
   it("runs one as an app of an authority that is there, and says what is wrong in one line", async () => {
     const operator = new OperatorClient(authority);
