@@ -10,7 +10,7 @@ import { DeputizeApp, createVerifier, validate } from "@deputize/client";
 import { runDeputize } from "./testing-command.ts";
 
 // A server starts twice here, over the embedded database.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 30_000 });
 
 const CLI = fileURLToPath(new URL("./cli.ts", import.meta.url));
 
@@ -140,14 +140,26 @@ describe("a running authority", () => {
     const token = (await newWorker("third")).accessToken;
     const header = JSON.parse(Buffer.from(token.split(".", 1)[0] ?? "", "base64url").toString());
     expect(header.kid).toBe(rotated.kid);
+    // While the server holds its data, it is the one to ask.
+    const dump = join(folder, "log.jsonl");
+    const online = (...args: string[]) =>
+      runDeputize(["audit", ...args, "--url", server.url], { env: { DEPUTIZE_ADMIN_SECRET: second } });
+    expect(await online("export", dump)).toMatchObject({ code: 0, stderr: "" });
+    const key: string = JSON.parse(readFileSync(dump, "utf8").split("\n", 1)[0] ?? "").public_key;
+    const checked = await online("verify", "--key", key, "--json");
+    expect(checked).toMatchObject({ code: 0, stderr: "" });
+    expect(checked.json()).toMatchObject({ ok: true });
+    expect(await online("verify")).toMatchObject({ code: 1, stderr: expect.stringContaining("--key") });
+    expect(await local("audit", "verify")).toMatchObject({ code: 1, stdout: "" });
     await stop(server.child);
 
     const verified = await local("audit", "verify", "--json");
     expect(verified).toMatchObject({ code: 0 });
     expect(verified.json()).toMatchObject({ ok: true, problems: [] });
-    const dump = join(folder, "log.jsonl");
-    const exported = await local("audit", "export", dump);
-    const key = /public key: (.+)/.exec(exported.stdout)?.[1] ?? "";
+    const later = join(folder, "later.jsonl");
+    expect((await local("audit", "export", later)).stdout).toContain(`public key: ${key}`);
+    expect(await local("audit", "export", later)).toMatchObject({ code: 1 });
+    expect((await local("audit", "verify", "--file", later, "--key", key, "--json")).json().ok).toBe(true);
     expect((await local("audit", "verify", "--file", dump, "--key", key, "--json")).json().ok).toBe(true);
     writeFileSync(dump, readFileSync(dump, "utf8").replace("app_registered", "app_imagined"));
     expect(await local("audit", "verify", "--file", dump, "--key", key)).toMatchObject({ code: 1 });

@@ -1,6 +1,8 @@
 /** Where the server is and as whom the command speaks to it: the options that all online commands share. */
-import { type BrokerHttp, OperatorClient, createBrokerHttp } from "@deputize/client";
+import { type BrokerHttp, OperatorClient, TransportError, createBrokerHttp } from "@deputize/client";
 import { type Command, Option } from "commander";
+import { z } from "zod";
+import { readAnswer } from "./read-answer.ts";
 import { type SecretSource, findSecret, requireSecret } from "./secret-input.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8080";
@@ -83,6 +85,24 @@ function operator(options: OperatorOptions, secret: string): OperatorClient {
 /** The operator's connection; signs in when first used. Throws `UsageError` without a secret. */
 export async function openOperator(options: OperatorOptions): Promise<OperatorClient> {
   return operator(options, await requireSecret(adminSecret(options)));
+}
+
+const SignedIn = z.looseObject({ access_token: z.string() });
+
+/** An operator's answer that is too long to hold, piece by piece. Throws as `BrokerHttp.send`, and `UsageError`. */
+export async function* readStream(options: OperatorOptions, path: string): AsyncGenerator<Uint8Array> {
+  const server = openServer(options);
+  const body = { secret: await requireSecret(adminSecret(options)) };
+  const signedIn = await server.send({ method: "POST", path: "/v1/admin/auth", body, repeatable: true });
+  const { access_token: token } = readAnswer(SignedIn, signedIn);
+  const response = await server.fetch(`${server.brokerUrl}${path}`, {
+    headers: { Authorization: `Bearer ${token}` },
+    redirect: "error",
+  });
+  if (!response.ok || !response.body) {
+    throw new TransportError(`the server answered ${response.status}; see its log`);
+  }
+  yield* response.body;
 }
 
 /** As `openOperator`; undefined without a secret. */

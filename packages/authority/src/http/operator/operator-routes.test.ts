@@ -144,7 +144,8 @@ async function send(method: string, path: string, body?: unknown, token = "admin
     ...(body !== undefined && method !== "GET" && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  const isJson = /json$/.test(response.headers.get("content-type") ?? "");
+  return { status: response.status, body: isJson ? JSON.parse(text) : text };
 }
 
 async function planted() {

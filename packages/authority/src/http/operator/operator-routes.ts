@@ -15,7 +15,7 @@ import type { BrokerGuard } from "../broker/guard.ts";
 import { operatorAgentRoutes } from "./agents.ts";
 import { grantRoutes } from "./grants.ts";
 import { keyRoutes } from "./keys.ts";
-import { receiptRoutes } from "./receipts.ts";
+import { logRoutes } from "./log.ts";
 import { revocationListRoutes } from "./revocations.ts";
 import { statusRoutes } from "./status.ts";
 
@@ -23,7 +23,7 @@ export interface OperatorRoutesOptions {
   readonly guard: BrokerGuard;
   readonly store: Store;
   readonly clock: Clock;
-  readonly audit: Pick<AuditLog, "counts" | "receipt">;
+  readonly audit: Pick<AuditLog, "counts" | "receipt" | "publicKey">;
   readonly grants: Pick<Grants, "revoke">;
   readonly keys: Pick<Keys, "list" | "begin" | "refresh">;
   readonly revocation: Pick<Revocation, "ping">;
@@ -42,7 +42,7 @@ export function operatorRoutes(options: OperatorRoutesOptions): Hono {
   app.route("/", keyRoutes(options));
   app.route("/", statusRoutes(options));
   app.route("/", revocationListRoutes(options));
-  app.route("/", receiptRoutes(options));
+  app.route("/", logRoutes(options));
   app.route("/", operatorAgentRoutes(options));
   return app;
 }

@@ -172,4 +172,13 @@ export const OPERATOR_ROUTES: readonly RouteDoc[] = [
     summary: "Proof that one entry is in the log",
     answer: z.looseObject({ status: z.enum(["pending", "logged"]), entry_id: text }),
   },
+  {
+    method: "GET",
+    path: "/v1/admin/audit/export",
+    group,
+    access,
+    scope: "admin:audit:*",
+    summary: "The whole log as JSON lines, which verify with nothing but its public key",
+    type: "application/jsonl",
+  },
 ];
