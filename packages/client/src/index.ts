@@ -38,6 +38,7 @@ export {
   requestContext,
 } from "./http/request-context.ts";
 export { type Access, type RouteDoc, documentedPath } from "./http/route-doc.ts";
+export { tracedFetch } from "./http/traced-fetch.ts";
 export { type RequireWorkerOptions, requireWorker } from "./http/require-worker.ts";
 export type { AgentClaims, DelegationRecord } from "./sdk/agent-claims.ts";
 export { type Agent, type AutoRenew } from "./sdk/agent.ts";
@@ -53,6 +54,7 @@ export {
   type DeputizeAppOptions,
   type HealthStatus,
 } from "./sdk/deputize-app.ts";
+export { type AgentFetchOptions, agentFetch } from "./sdk/agent-fetch.ts";
 export {
   DeputizeClient,
   type DeputizeClientOptions,

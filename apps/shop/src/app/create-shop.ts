@@ -16,6 +16,7 @@ import {
   problemHandler,
   requestContext,
   requireScope,
+  tracedFetch,
 } from "@deputize/client";
 import { type Caller, type Clock, systemClock } from "@deputize/core";
 import { authorityAuth } from "@deputize/mcp";
@@ -114,11 +115,13 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
   const { store, ephemeral, secrets, model, clock = systemClock, logger = silent } = options;
   const at = addressesUnder(options.publicUrl);
   const app = new Hono();
-  const fetch = localFetch({
-    origin: at.api,
-    handle: (request) => app.fetch(request),
-    ...(options.fetch && { fallback: options.fetch }),
-  });
+  const fetch = tracedFetch(
+    localFetch({
+      origin: at.api,
+      handle: (request) => app.fetch(request),
+      ...(options.fetch && { fallback: options.fetch }),
+    }),
+  );
   const fault = (error: unknown, requestId: string): void =>
     logger.error({ err: error, request_id: requestId }, "a request failed");
 

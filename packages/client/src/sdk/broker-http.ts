@@ -9,6 +9,7 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DeputizeError } from "@deputize/core";
+import { tracedFetch } from "../http/traced-fetch.ts";
 import { type ProblemResponseError, TransportError, readProblem } from "./errors.ts";
 
 export interface BrokerHttpOptions {
@@ -54,7 +55,7 @@ const GATEWAY_TROUBLE = new Set([502, 503, 504]);
 
 /** Throws `config_invalid` for a bad address. */
 export function createBrokerHttp(options: BrokerHttpOptions): BrokerHttp {
-  const request = options.fetch ?? fetch;
+  const request = tracedFetch(options.fetch ?? fetch);
   const url = URL.canParse(options.brokerUrl) ? new URL(options.brokerUrl) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
     throw new DeputizeError(

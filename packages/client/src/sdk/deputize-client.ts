@@ -5,6 +5,7 @@
  * Guarantees: secrets are sent in bodies and headers only, never in URLs; redirects are refused; an error of
  * the authority arrives as a `DeputizeError` with its code. Does not: store anything on disk.
  */
+import { tracedFetch } from "../http/traced-fetch.ts";
 import { z } from "zod";
 import {
   type Clock,
@@ -17,6 +18,9 @@ import {
 
 const TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token";
+
+/** What the refresh tokens of agents begin with. */
+const AGENT_REFRESH_PREFIX = "dar_";
 
 const TokenResponse = z.object({
   access_token: z.string().min(1),
@@ -85,7 +89,7 @@ export class DeputizeClient {
       throw new DeputizeError("config_invalid", "`authorityUrl` is a URL");
     }
     this.#authorityUrl = options.authorityUrl.replace(/\/$/, "");
-    this.#fetch = options.fetch ?? fetch;
+    this.#fetch = tracedFetch(options.fetch ?? fetch);
     this.#clock = options.clock ?? systemClock;
     this.#credential = options.credential;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
@@ -96,14 +100,28 @@ export class DeputizeClient {
     return this.#issued(await this.#json("/api/auth/login", credentials));
   }
 
-  /** Logs an agent in with its API key. Throws `invalid_credentials`. */
-  async loginWithApiKey(apiKey: string): Promise<IssuedToken> {
-    return this.#issued(await this.#json("/auth/login", { api_key: apiKey }));
+  /**
+   * Signs an agent in with its API key: a token for one audience, the authority's API unless told, for all that the agent
+   * may do or only for `scopes`. Throws `invalid_credentials`, `invalid_target`, `invalid_scope`, `rate_limited`.
+   */
+  async loginWithApiKey(
+    apiKey: string,
+    options: { readonly audience?: string; readonly scopes?: readonly string[] } = {},
+  ): Promise<IssuedToken> {
+    const body = {
+      api_key: apiKey,
+      ...(options.audience !== undefined && { audience: options.audience }),
+      ...(options.scopes && { scope: options.scopes.join(" ") }),
+    };
+    return this.#issued(await this.#json("/auth/login", body));
   }
 
-  /** Trades a refresh token for the next pair; the old one is spent. Throws `invalid_grant`. */
+  /**
+   * Trades a refresh token, a person's or an agent's, for the next pair; the old one is spent. Throws `invalid_token`.
+   */
   async refresh(refreshToken: string): Promise<IssuedToken> {
-    return this.#issued(await this.#json("/api/auth/refresh", { refresh_token: refreshToken }));
+    const path = refreshToken.startsWith(AGENT_REFRESH_PREFIX) ? "/auth/refresh" : "/api/auth/refresh";
+    return this.#issued(await this.#json(path, { refresh_token: refreshToken }));
   }
 
   /** Ends a person's session. */

@@ -32,15 +32,25 @@ export async function startHeartbeat(
     throw new DeputizeError("unavailable", `the broker answered ${response.status} to a heartbeat`);
   }
 
-  await beat();
-  timer = setInterval(() => {
-    void beat().catch((error: unknown) => {
-      const ended = agent.released || (error instanceof DeputizeError && error.code === "invalid_token");
-      if (!ended) return;
+  /** One at a time: an answer may take longer than the pause between two. */
+  let beating = false;
+  async function tick(): Promise<void> {
+    if (beating) return;
+    beating = true;
+    try {
+      await beat();
+    } catch (error) {
+      const refused = error instanceof DeputizeError && error.code === "invalid_token";
+      if (!agent.released && !refused) return;
       stop();
       if (!agent.released) options.onFailed?.(error);
-    });
-  }, options.everyMs ?? EVERY_MS);
+    } finally {
+      beating = false;
+    }
+  }
+
+  await beat();
+  timer = setInterval(() => void tick(), options.everyMs ?? EVERY_MS);
   timer.unref();
   return stop;
 }
