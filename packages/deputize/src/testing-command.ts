@@ -1,8 +1,15 @@
 /** For tests: the real command as a process of its own. */
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("./cli.ts", import.meta.url));
+
+// A hundred processes of the same modules: compiled once, they start in half the time.
+const COMPILED = mkdtempSync(join(tmpdir(), "deputize-compiled-"));
+process.on("exit", () => rmSync(COMPILED, { recursive: true, force: true }));
 
 export interface CommandResult {
   readonly code: number;
@@ -26,7 +33,7 @@ export interface RunOptions {
 export function runDeputize(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [CLI, ...args], {
-      env: { PATH: process.env["PATH"] ?? "", NO_COLOR: "1", ...options.env },
+      env: { PATH: process.env["PATH"] ?? "", NO_COLOR: "1", NODE_COMPILE_CACHE: COMPILED, ...options.env },
       ...(options.cwd !== undefined && { cwd: options.cwd }),
     });
     let stdout = "";
