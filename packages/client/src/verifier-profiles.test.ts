@@ -141,6 +141,23 @@ describe.each([
     await expect(verify(expiring)).rejects.toMatchObject(invalid);
   });
 
+  it.each(["/.well-known/jwks.json", "/authority/revocations"])("follows no redirect of %s", async (path) => {
+    const asked: string[] = [];
+    const elsewhere = await make({
+      profiles: [BROKER],
+      fetch: async (input, init) => {
+        const url = String(input);
+        asked.push(url);
+        expect(init?.redirect).toBe("manual");
+        if (!url.includes(path)) return authority.fetch(input, init);
+        return new Response(null, { status: 302, headers: { Location: "https://evil.example/" } });
+      },
+    });
+    authority.cut.check = true;
+    await expect(verify(sign(), elsewhere)).rejects.toMatchObject({ code: "unavailable" });
+    expect(asked.filter((url) => !url.startsWith(ISSUER))).toEqual([]);
+  });
+
   it("takes no second spelling and no forgery of a token that it knows", async () => {
     const token = sign();
     await verify(token);

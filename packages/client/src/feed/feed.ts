@@ -56,7 +56,8 @@ export function createRevocationFeed(options: FeedOptions): RevocationFeed {
     }
     const response = await options.fetch(url, {
       headers: { Accept: "application/json" },
-      redirect: "error",
+      // Followed nowhere: a redirect is no `ok` answer. Edge runtimes do not know `error`.
+      redirect: "manual",
       signal: AbortSignal.any([aborted.signal, AbortSignal.timeout(options.timeoutMs)]),
     });
     if (!response.ok) throw new Error(`the feed answered ${response.status}`);

@@ -40,7 +40,8 @@ export function createLivenessCheck(options: {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/json" },
         body: JSON.stringify({ token }),
-        redirect: "error",
+        // Followed nowhere: a redirect is no `ok` answer. Edge runtimes do not know `error`.
+        redirect: "manual",
         signal: AbortSignal.timeout(options.timeoutMs),
       });
       if (!response.ok) throw new Error(`the check answered ${response.status}`);

@@ -23,7 +23,10 @@ export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefin
   const whole = text.length - rest;
   let at = 0;
   for (let i = 0; i < whole; i += 4) {
-    const [a, b, c, d] = [digit(text, i), digit(text, i + 1), digit(text, i + 2), digit(text, i + 3)];
+    const a = digit(text, i);
+    const b = digit(text, i + 1);
+    const c = digit(text, i + 2);
+    const d = digit(text, i + 3);
     if ((a | b | c | d) > 63) return undefined;
     bytes[at] = (a << 2) | (b >> 4);
     bytes[at + 1] = (b << 4) | (c >> 2);
@@ -31,7 +34,9 @@ export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefin
     at += 3;
   }
   if (rest === 0) return bytes;
-  const [a, b, c] = [digit(text, whole), digit(text, whole + 1), rest === 3 ? digit(text, whole + 2) : 0];
+  const a = digit(text, whole);
+  const b = digit(text, whole + 1);
+  const c = rest === 3 ? digit(text, whole + 2) : 0;
   // Bits that no byte takes must be zero, or a second text would mean the same bytes.
   if ((a | b | c) > 63 || (rest === 2 ? b & 15 : c & 3) !== 0) return undefined;
   bytes[at] = (a << 2) | (b >> 4);

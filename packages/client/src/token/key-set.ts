@@ -40,7 +40,8 @@ export function createKeySet<Key>(options: KeySetOptions<Key>): KeySet<Key> {
     try {
       const response = await options.fetch(options.url, {
         headers: { Accept: "application/json" },
-        redirect: "error",
+        // Followed nowhere: a redirect is no `ok` answer. Edge runtimes do not know `error`.
+        redirect: "manual",
         signal: AbortSignal.timeout(options.timeoutMs),
       });
       if (!response.ok) throw new Error(`the key set answered ${response.status}`);
