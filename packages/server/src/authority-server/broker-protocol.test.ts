@@ -400,6 +400,23 @@ describe("tokens", () => {
       headers: { authorization: `DPoP ${renewed.body.access_token}`, dpop: proof },
     });
     expect(replayed.status).toBe(401);
+    // The address that was asked counts too, where it is one of this machine's.
+    const here = authority.url.replace("localhost", "127.0.0.1");
+    const token: string = renewed.body.access_token;
+    const path = "/v1/token/release";
+    const released = await fetch(`${here}${path}`, {
+      method: "POST",
+      headers: {
+        authorization: `DPoP ${token}`,
+        dpop: await createDpopProof({
+          key: proofKey(own),
+          method: "POST",
+          url: `${here}${path}`,
+          accessToken: token,
+        }),
+      },
+    });
+    expect(released.status).toBe(204);
   });
 });
 

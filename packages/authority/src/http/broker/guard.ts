@@ -54,7 +54,7 @@ function refused(cause?: unknown): DeputizeError {
 
 export function brokerGuard(options: BrokerGuardOptions): BrokerGuard {
   const { broker, refusalLog, sourceOf } = options;
-  const origin = new URL(options.publicUrl).origin;
+  const publicOrigin = new URL(options.publicUrl);
 
   async function authenticate(c: Context): Promise<BrokerCaller> {
     const header = c.req.header("authorization");
@@ -75,13 +75,17 @@ export function brokerGuard(options: BrokerGuardOptions): BrokerGuard {
     c.set("challenge", 'DPoP error="invalid_token", algs="EdDSA"');
     const proof = c.req.header("dpop");
     if (scheme !== "DPoP" || proof === undefined) throw refused();
-    await options.checkProof({
-      proof,
-      method: c.req.method,
-      url: `${origin}${c.req.path}`,
-      token,
-      jkt: caller.jkt,
-    });
+    const jkt = caller.jkt;
+    const under = (origin: string): Promise<void> =>
+      options.checkProof({ proof, method: c.req.method, url: `${origin}${c.req.path}`, token, jkt });
+    // A proof names the public address, or the one of this machine's that was asked: `Host` is one of ours here.
+    const asked = `${publicOrigin.protocol}//${c.req.header("host") ?? publicOrigin.host}`;
+    try {
+      await under(publicOrigin.origin);
+    } catch (error) {
+      if (asked === publicOrigin.origin || !isDeputizeError(error, "invalid_token")) throw error;
+      await under(asked);
+    }
     return caller;
   }
 
