@@ -11,11 +11,8 @@ export function printJson(value: unknown): void {
  * redraw what an operator reads.
  */
 export function plain(value: unknown): string {
-  // oxlint-disable-next-line no-control-regex -- finding control characters is the point
-  return String(value ?? "").replaceAll(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    "?",
-  );
+  // Control characters, and those that only steer: bidirectional marks, what has no width.
+  return String(value ?? "").replaceAll(/[\p{Cc}\p{Cf}]/gu, "?");
 }
 
 export function print(...lines: readonly string[]): void {

@@ -52,7 +52,7 @@ describe("a token in words", () => {
   });
 
   it("cannot redraw the operator's terminal", () => {
-    expect(words({ sub: "\u001b[2Jroot\u202e", exp: 1 })).not.toMatch(/\u001b|\u202e/);
+    expect(words({ sub: "\u001b[2Jroot\u202e", exp: 1 })).toContain("It speaks for ?[2Jroot?.");
   });
 
   it.each(["", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "x".repeat(9000)])(

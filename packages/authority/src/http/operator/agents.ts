@@ -10,7 +10,7 @@ import { RegisterAgentBody } from "../agent-schemas.ts";
 import type { BrokerGuard } from "../broker/guard.ts";
 
 const BASE = "/v1/admin/agents";
-export const AGENTS_SCOPE = "admin:agents:*";
+const AGENTS_SCOPE = "admin:agents:*";
 
 export function operatorAgentRoutes(options: {
   readonly guard: BrokerGuard;

@@ -144,7 +144,7 @@ async function send(method: string, path: string, body?: unknown, token = "admin
     ...(body !== undefined && method !== "GET" && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  const isJson = /json$/.test(response.headers.get("content-type") ?? "");
+  const isJson = response.headers.get("content-type")?.endsWith("json");
   return { status: response.status, body: isJson ? JSON.parse(text) : text };
 }
 
