@@ -7,7 +7,7 @@
 import { DeputizeError, readScope } from "@deputize/core";
 
 /** What a worker's grant can hold; tokens stay well below the size that readers accept. */
-export const SCOPE_LIMITS = { count: 64, characters: 200, total: 3_000 } as const;
+const SCOPE_LIMITS = { count: 64, characters: 200, total: 3_000 } as const;
 
 /** The scopes of an operator's token. */
 export const ADMIN_SCOPES = [

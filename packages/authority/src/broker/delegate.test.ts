@@ -19,6 +19,13 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+/** Claims in the hands of a forger. */
+interface Claims {
+  [claim: string]: unknown;
+  delegation_chain: Record<string, unknown>[];
+  grants: (string | undefined)[];
+}
+
 const workers = (n: number): Promise<TestWorker[]> =>
   Promise.all(Array.from({ length: n }, () => world.worker(app)));
 
@@ -202,8 +209,8 @@ describe("records", () => {
     const first = await world.delegate(a.caller, b.agentId, ["read:data:*"]);
     const second = await world.delegate(first.caller, c.agentId, ["read:data:1"]);
     const key = importSigningKey(world.signingKey);
-    const forge = (change: (claims: Record<string, any>) => void): string => {
-      const claims = structuredClone(second.claims) as Record<string, any>;
+    const forge = (change: (claims: Claims) => void): string => {
+      const claims = structuredClone(second.claims) as unknown as Claims;
       change(claims);
       return signCompactJws({ alg: "EdDSA", typ: "JWT", kid: key.kid }, claims, key.privateKey);
     };
@@ -214,7 +221,7 @@ describe("records", () => {
       for (const field of Object.keys(chain[n] ?? {})) {
         if (field === "delegated_at") continue;
         const altered = forge((claims) => {
-          const link = claims["delegation_chain"][n];
+          const link = claims.delegation_chain[n] ?? {};
           link[field] = Array.isArray(link[field])
             ? ["read:data:2"]
             : String(link[field]).replace(/.$/, (last: string) => (last === "0" ? "1" : "0"));
@@ -223,14 +230,14 @@ describe("records", () => {
       }
     }
     for (const change of [
-      (claims: Record<string, any>) => delete claims["delegation_chain"],
-      (claims: Record<string, any>) => claims["delegation_chain"].pop(),
-      (claims: Record<string, any>) => claims["delegation_chain"].reverse(),
-      (claims: Record<string, any>) => (claims["chain_hash"] = "0".repeat(64)),
-      (claims: Record<string, any>) => (claims["scope"] = ["read:data:*"]),
-      (claims: Record<string, any>) => (claims["sub"] = a.agentId),
-      (claims: Record<string, any>) =>
-        (claims["jti"] = randomBytes(16).toString("hex")) && (claims["grants"][2] = a.caller.grants[0]),
+      (claims: Claims) => Reflect.deleteProperty(claims, "delegation_chain"),
+      (claims: Claims) => claims.delegation_chain.pop(),
+      (claims: Claims) => (claims.delegation_chain = claims.delegation_chain.toReversed()),
+      (claims: Claims) => (claims["chain_hash"] = "0".repeat(64)),
+      (claims: Claims) => (claims["scope"] = ["read:data:*"]),
+      (claims: Claims) => (claims["sub"] = a.agentId),
+      (claims: Claims) =>
+        (claims["jti"] = randomBytes(16).toString("hex")) && (claims.grants[2] = a.caller.grants[0]),
     ]) {
       expect(await world.stands(forge(change)), String(change)).toBe(false);
     }
