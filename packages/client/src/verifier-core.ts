@@ -316,6 +316,7 @@ export function createVerifierOn<Key>(backend: CryptoBackend<Key>, options: Veri
       if (!known) throw new DeputizeError("unauthenticated", "this verifier did not verify the caller");
       const { raw, token } = known;
       let busy = false;
+      let checkedIn = generation;
       const stop = (): void => {
         clearInterval(timer);
         watches.delete(timer);
@@ -326,6 +327,12 @@ export function createVerifierOn<Key>(backend: CryptoBackend<Key>, options: Veri
         Promise.resolve()
           .then(() => checkTime(token))
           .then(() => checkRevocation(raw, token))
+          .then(async () => {
+            if (generation === checkedIn) return;
+            // A new epoch has new keys: whatever was signed before it is void (SR-21).
+            checkedIn = generation;
+            await readToken(raw);
+          })
           .catch((error: unknown) => {
             if (!watches.has(timer)) return;
             stop();

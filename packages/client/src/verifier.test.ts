@@ -333,6 +333,28 @@ describe("watching a stream's caller", () => {
     await expect.poll(() => ended, { timeout: 2000 }).toEqual(["invalid_token"]);
   });
 
+  it("tells when the authority began anew, with other keys [SR-21] [SR-26]", async () => {
+    const caller = await verify(authority.sign());
+    const ended: string[] = [];
+    verifier.watch(caller, (reason) => ended.push(reason.code));
+    authority.key = testKey();
+    authority.published = [authority.key.jwk];
+    authority.epoch = "second";
+    authority.position = 0;
+    clock.advance(751);
+    await expect.poll(() => ended, { timeout: 2000 }).toEqual(["invalid_token"]);
+  });
+
+  it("goes on through a new epoch that kept the key", async () => {
+    const caller = await verify(authority.sign());
+    const ended: string[] = [];
+    verifier.watch(caller, (reason) => ended.push(reason.code));
+    authority.epoch = "second";
+    clock.advance(751);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(ended).toEqual([]);
+  });
+
   it("is refused for a caller that this verifier did not make", () => {
     expect(() => verifier.watch({} as never, () => {})).toThrow();
   });
