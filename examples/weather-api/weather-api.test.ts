@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditMigrations, dumpLog, verifyLog } from "deputize/audit";
 import { authorityMigrations } from "deputize/authority";
+import { DeputizeClient, agentFetch } from "deputize/client";
 import type { PrincipalId } from "deputize/core";
 import { type TestStore, openTestStore } from "@deputize/store/testing";
 import { run } from "./main.ts";
@@ -107,6 +108,29 @@ describe("the weather API", () => {
     await expect
       .poll(async () => (await weather(next.body.access_token)).status, { timeout: 2000 })
       .toBe(401);
+  });
+
+  it("lets a program go on through a change of its permissions without a line of its own [AA-F08] [AA-F06]", async () => {
+    const bot = await agent("SteadyBot", "read_stock");
+    const client = new DeputizeClient({ authorityUrl: api.url });
+    const call = agentFetch({ client, apiKey: bot.key, origin: api.url });
+    const statuses = async () =>
+      Promise.all(["weather", "stock"].map(async (name) => (await call(`${api.url}/data/${name}`)).status));
+    expect(await statuses()).toEqual([403, 200]);
+    await send("POST", `/agents/${bot.id}/permissions`, {
+      token: owner,
+      body: { permission: "read_weather" },
+    });
+    await expect.poll(statuses, { timeout: 2000 }).toEqual([200, 200]);
+    await send("PUT", `/agents/${bot.id}/permissions`, { token: owner, body: { permissions: [] } });
+    await expect.poll(statuses, { timeout: 2000 }).toEqual([403, 403]);
+    await expect(call("https://elsewhere.example/data/weather")).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+    await send("POST", `/agents/${bot.id}/suspend`, { token: owner });
+    await expect
+      .poll(() => call(`${api.url}/data/weather`).catch((error) => error.code), { timeout: 2000 })
+      .toBe("invalid_credentials");
   });
 
   it("gives both to an agent with the role for both [AA-F09]", async () => {

@@ -242,6 +242,49 @@ if (serverUrl && redisUrl) {
       expect(conversation.body.messages.length).toBeGreaterThanOrEqual(3);
     });
 
+    it("let an agent sign in at one, work at another, and stop everywhere within two seconds [AA-F07] [AA-F08]", async () => {
+      const login = { email: "admin.demo@gmail.com", password: "admin123" };
+      const admin = (await send(0, "POST", "/api/auth/login", login)).body.access_token as string;
+      const body = { agent_name: "PriceWatch", owner_email: login.email };
+      const made = (await send(0, "POST", "/agents/register", body, admin)).body;
+      const permit = { permissions: ["read:products:*"] };
+      await send(1, "PUT", `/agents/${made.agent_id}/permissions`, permit, admin);
+      const audience = `${publicUrl}/mcp/products`;
+      const enter = async (i: number) =>
+        (await send(i, "POST", "/auth/login", { api_key: made.api_key, audience })).body;
+      const first = await enter(2);
+      const search = async (token: string) => {
+        const answers = [0, 1, 2].map((i) =>
+          fetch(`http://127.0.0.1:${ports[i]}/mcp/products`, {
+            method: "POST",
+            headers: {
+              Authorization: `Bearer ${token}`,
+              "Content-Type": "application/json",
+              Accept: "application/json, text/event-stream",
+              "MCP-Protocol-Version": "2025-11-25",
+            },
+            body: JSON.stringify({
+              jsonrpc: "2.0",
+              id: 1,
+              method: "tools/call",
+              params: { name: "search_products", arguments: { query: "headphones" } },
+            }),
+          }),
+        );
+        return Promise.all(answers.map(async (answer) => (await answer).status));
+      };
+      expect(await search(first.access_token)).toEqual([200, 200, 200]);
+      await send(0, "PUT", `/agents/${made.agent_id}/permissions`, { permissions: [] }, admin);
+      await expect.poll(() => search(first.access_token), { timeout: 2000 }).toEqual([401, 401, 401]);
+      const next = (await send(1, "POST", "/auth/refresh", { refresh_token: first.refresh_token })).body;
+      expect(next.scope).toBe("");
+      expect((await send(2, "POST", "/auth/refresh", { refresh_token: next.refresh_token })).status).toBe(
+        200,
+      );
+      await send(2, "POST", `/agents/${made.agent_id}/suspend`, undefined, admin);
+      expect((await send(1, "POST", "/auth/login", { api_key: made.api_key })).status).toBe(401);
+    });
+
     it("leave one log without gap or fork [SR-18]", async () => {
       const secrets = readSecrets(join(folder, "secrets.json"));
       if (!secrets) throw new Error("no secrets file");

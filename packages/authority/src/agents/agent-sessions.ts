@@ -28,7 +28,7 @@ import type { AgentPermissions, AgentStanding } from "./agent-permissions.ts";
 import type { ApiKeyHolder, ApiKeys, HeldKey } from "./api-keys.ts";
 
 /** Short, because a stolen token works until then; the refresh token gets the next. */
-export const AGENT_TOKEN_SECONDS = 15 * 60;
+const AGENT_TOKEN_SECONDS = 15 * 60;
 const FAMILY_SECONDS = 7 * 24 * 3600;
 /** Of an agent that only ever signs in anew, the idle families beyond these end. */
 const IDLE_FAMILIES_MAX = 200;
