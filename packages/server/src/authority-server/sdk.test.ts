@@ -226,6 +226,20 @@ describe("delegation", () => {
     expect(() => lead.accept(first.accessToken)).toThrow(/not delegated to this agent/);
   });
 
+  it("ends at the sixth hop, and never outlives or exceeds what it came from [AW-F13]", async () => {
+    const agents = await Promise.all(Array.from({ length: 7 }, () => agentFor(["read:data:*"])));
+    let held = agents[0]!;
+    for (const next of agents.slice(1, 6)) {
+      const handed = await held.delegate(next, "read:data:7", { ttl: 86_400 });
+      expect(handed.expiresAt).toBeLessThanOrEqual(held.expiresAt);
+      held = handed;
+    }
+    expect(held.delegationChain).toHaveLength(5);
+    await expect(held.delegate(agents[6]!, "read:data:7")).rejects.toThrow(AuthorizationError);
+    await Promise.all(agents.map((agent) => agent.release()));
+    expect(await held.validate()).toMatchObject({ valid: false, reason: "revoked" });
+  });
+
   it("to nobody known is an error by its status", async () => {
     await using lead = await agentFor(["read:data:*"]);
     const nobody = lead.agentId.replace(/[0-9a-f]{16}$/, "0000000000000000");
