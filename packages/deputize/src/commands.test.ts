@@ -1,5 +1,8 @@
 /** Every command that speaks with a server, as a process of its own, against the real server on a real port. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -190,6 +193,10 @@ describe("revocation", () => {
     expect((await agent.validate()).valid).toBe(false);
     expect((await json("revoke --level task --target nobody-ever")).count).toBe(0);
     expect((await as("revoke --level task --target nobody-ever")).stdout).toContain("nothing lived there");
+    expect((await json("revocations --limit 1")).revocations).toMatchObject([
+      { actor: agent.agentId, kept_until: expect.any(String) },
+    ]);
+    expect((await as("revocations")).stdout).toContain(agent.agentId);
   });
 });
 
@@ -209,6 +216,9 @@ describe("agents with API keys", () => {
     expect((await json(`agent revoke-permission ${id} read_weather`)).permissions).toEqual([]);
     expect((await as(`agent show ${id}`)).stdout).toContain("may: nothing");
     expect((await as(`agent keys ${id}`)).stdout).not.toContain(rotated.api_key);
+    expect((await json(`agent confirm ${id}`)).confirmed).toBe(true);
+    expect(await json(`agent remove ${id}`)).toEqual({ agent_id: id, removed: true });
+    expect(await as(`agent show ${id}`)).toMatchObject({ code: 1, stdout: "" });
   });
 });
 
@@ -286,6 +296,31 @@ describe("status", () => {
     const stranger = await runDeputize(["status", "--url", broker.url]);
     expect(stranger).toMatchObject({ code: 0, stdout: expect.stringContaining("ready") });
     expect(stranger.stdout).toContain("give the admin secret");
+  });
+
+  it("fails while the server is not ready [AW-D43]", async () => {
+    const problem = { detail: "the database does not answer", error_code: "unavailable" };
+    const health = {
+      status: "degraded",
+      version: "1",
+      uptime: 9,
+      db_connected: false,
+      audit_events_count: 0,
+    };
+    const server = createServer((request, response) => {
+      const ready = request.url === "/v1/ready";
+      response.writeHead(ready ? 503 : 200, { "content-type": "application/json", "retry-after": "1" });
+      response.end(JSON.stringify(ready ? problem : health));
+    }).listen(0, "127.0.0.1");
+    try {
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const result = await runDeputize(["status", "--url", `http://127.0.0.1:${port}`]);
+      expect(result).toMatchObject({ code: 1, stderr: "" });
+      expect(result.stdout).toMatch(/NOT ready[^]*does NOT answer/);
+    } finally {
+      server.close();
+    }
   });
 });
 

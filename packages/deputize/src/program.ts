@@ -9,6 +9,7 @@ import { grantCommand } from "./commands/grant.ts";
 import { initCommand } from "./commands/init.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { launchTokenCommand } from "./commands/launch-token.ts";
+import { revocationsCommand } from "./commands/revocations.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     .addCommand(tokenCommand())
     .addCommand(grantCommand())
     .addCommand(revokeCommand())
+    .addCommand(revocationsCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
     .addCommand(demoCommand());

@@ -69,9 +69,16 @@ const adminSecret = (options: OperatorOptions): SecretSource => ({
   name: "admin secret",
 });
 
-/** Requests that need no credential, or carry one of their own. Throws `config_invalid` for a bad address. */
-export function openServer(options: ServerOptions): BrokerHttp {
-  return createBrokerHttp({ brokerUrl: urlOf(options), userAgent: "deputize-command" });
+/**
+ * Requests that need no credential, or carry one of their own; `attempts` 1 asks once. Throws `config_invalid` for a bad
+ * address.
+ */
+export function openServer(options: ServerOptions, attempts?: number): BrokerHttp {
+  return createBrokerHttp({
+    brokerUrl: urlOf(options),
+    userAgent: "deputize-command",
+    ...(attempts !== undefined && { retry: { attempts } }),
+  });
 }
 
 function operator(options: OperatorOptions, secret: string): OperatorClient {

@@ -129,7 +129,7 @@ function registerCommand(): Command {
 }
 
 /** What changes an agent and shows it. */
-function changeCommand(name: "suspend" | "resume", description: string): Command {
+function changeCommand(name: "confirm" | "suspend" | "resume", description: string): Command {
   return onAgent(name, description, `${name} ${EXAMPLE_ID}`).action(
     async (id: string, options: OperatorOptions) => {
       const answer = await (await openOperator(options)).request("POST", one(id, `/${name}`), {});
@@ -137,6 +137,18 @@ function changeCommand(name: "suspend" | "resume", description: string): Command
       else show(readAnswer(Agent, answer));
     },
   );
+}
+
+function removeCommand(): Command {
+  return onAgent(
+    "remove",
+    "end an agent for good, with its keys and tokens; the log keeps that it was",
+    `remove ${EXAMPLE_ID}`,
+  ).action(async (id: string, options: OperatorOptions) => {
+    await (await openOperator(options)).request("DELETE", one(id));
+    if (options.json) printJson({ agent_id: id, removed: true });
+    else print(`${plain(id)} is removed; everything that hung from it has ended`);
+  });
 }
 
 function permissionsCommand(): Command {
@@ -246,8 +258,10 @@ export function agentCommand(): Command {
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(registerCommand())
+    .addCommand(changeCommand("confirm", "vouch for an agent that a stranger registered"))
     .addCommand(changeCommand("suspend", "stop an agent: its tokens end at once"))
     .addCommand(changeCommand("resume", "let it sign in again"))
+    .addCommand(removeCommand())
     .addCommand(permissionsCommand())
     .addCommand(grantCommand())
     .addCommand(revokePermissionCommand())

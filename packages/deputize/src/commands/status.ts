@@ -25,7 +25,8 @@ export function statusCommand(): Command {
     )
     .addHelpText("after", "\nExample:\n  deputize status --json");
   return withOperator(command).action(async (options: OperatorOptions) => {
-    const server = openServer(options);
+    // How it is now is the answer, also when it is bad.
+    const server = openServer(options, 1);
     const ask = (path: string) => server.send({ method: "GET", path, repeatable: true });
     const health = readAnswer(Health, await ask("/v1/health"));
     let ready = true;
