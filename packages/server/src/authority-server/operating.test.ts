@@ -100,6 +100,8 @@ describe("metrics", () => {
     expect(await metric("deputize_refusals_total", 'code="invalid_credentials"')).toBeGreaterThan(0);
     expect(await metric("deputize_feed_position")).toBeGreaterThan(0);
     expect(await metric("deputize_database_up")).toBe(1);
+    if (authority.store.kind === "postgres")
+      expect(await metric("deputize_db_connections")).toBeGreaterThan(0);
     const { text } = await client.send("GET", "/v1/metrics");
     expect(text).not.toMatch(/4711|bob|spiffe|127\.0\.0\.1|app-operating/);
   });
