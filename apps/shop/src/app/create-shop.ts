@@ -6,10 +6,10 @@
  * that keep the page to itself; then its room. Hops between rooms are requests to public addresses and pass the
  * same doors as those from outside.
  */
-import { createHmac, createPrivateKey } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { Agent, AgentAuthority, ResolvedModel } from "@deputize/agent";
 import { type AuditLog, type ReceiptNames, createAuditLog } from "@deputize/audit";
-import { type Authority, type PrivateJwk, createAuthority } from "@deputize/authority";
+import { type Authority, createAuthority } from "@deputize/authority";
 import {
   type TokenVerifier,
   createVerifier,
@@ -21,7 +21,7 @@ import {
 import { type Caller, type Clock, systemClock } from "@deputize/core";
 import { authorityAuth } from "@deputize/mcp";
 import { agentApp, chatRoutes } from "@deputize/server";
-import type { Secrets } from "@deputize/server/config";
+import { type Secrets, tokenKeys } from "@deputize/server/config";
 import { docsRoutes } from "@deputize/server/docs";
 import type { Ephemeral, Store } from "@deputize/store";
 import { type Context, Hono } from "hono";
@@ -140,7 +140,7 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     clock,
     issuer: at.api,
     secrets: {
-      signingKeys: [createPrivateKey(secrets.tokenKey).export({ format: "jwk" }) as unknown as PrivateJwk],
+      signingKeys: tokenKeys(secrets),
       rootSecret: Buffer.from(secrets.authorityRoot, "hex"),
     },
     policy: shopPolicy(at),
