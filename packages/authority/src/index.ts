@@ -62,7 +62,12 @@ export { registryRoutes } from "./http/broker/registry.ts";
 export { BROKER_ROUTES, REGISTRY_ROUTES } from "./http/broker/route-table.ts";
 export { meteredBroker } from "./broker/metered-broker.ts";
 export { renderEvent } from "./http/broker/audit-events.ts";
-export { type BrokerRoutes, type BrokerRoutesOptions, brokerRoutes } from "./http/broker/broker-routes.ts";
+export {
+  type BrokerRoutes,
+  type BrokerRoutesOptions,
+  type StraightRoute,
+  brokerRoutes,
+} from "./http/broker/broker-routes.ts";
 export type { BrokerGuard, CheckProof } from "./http/broker/guard.ts";
 export {
   BROKER_CODE,

@@ -182,6 +182,12 @@ describe("every answer", () => {
 
   it("of the straight way is that of the framework", async () => {
     // A query is enough to leave the straight way.
+    for (const path of ["/v1/health", "/v1/challenge"]) {
+      const [straight, framed] = [await client.send("GET", path), await client.send("GET", `${path}?`)];
+      expect(Object.keys(straight.body)).toEqual(Object.keys(framed.body));
+      const names = (answer: Answer) => [...answer.headers.keys()].toSorted();
+      expect(names(straight)).toEqual(names(framed));
+    }
     for (const body of ['{"token":"x"}', "{}", "", "[]", '{"token":"x","a":1}', '{"token":"\\u0000"}']) {
       const straight = await client.send("POST", "/v1/token/validate", { body });
       const framed = await client.send("POST", "/v1/token/validate?", { body });

@@ -10,6 +10,7 @@ import {
   type Authority,
   type AuthorityPolicy,
   type Broker,
+  type BrokerRoutes,
   brokerProblemResponse,
   brokerRequest,
   AUTHORITY_ROUTES,
@@ -75,8 +76,8 @@ export interface AuthorityApp {
   readonly metrics: Metrics;
   /** What is really served, for the documentation's test. */
   readonly routes: readonly { readonly method: string; readonly path: string }[];
-  /** The work of `POST /v1/token/validate`; answers JSON. */
-  readonly validate: (text: string, source: string) => Promise<string>;
+  /** Routes that the server may answer without the framework. */
+  readonly straight: BrokerRoutes["straight"];
   /** Starts what works in the background: the log's sequencer and pruning. */
   start(): Promise<void>;
   /** Ends the background work and flushes the log. The store stays open. */
@@ -141,7 +142,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
   const metrics = createMetrics(metricSources({ store, audit, broker }));
 
   const refusals = refusalCounter({ log: audit, clock, tenant: TENANT });
-  const { routes, guard, validate } = brokerRoutes({
+  const { routes, guard, straight } = brokerRoutes({
     broker,
     audit,
     refusals,
@@ -230,7 +231,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     audit,
     metrics,
     routes: app.routes.map(({ method, path }) => ({ method, path })),
-    validate,
+    straight,
     async start() {
       await audit.start();
       pruning = setInterval(() => {

@@ -23,12 +23,8 @@ import { explainStart, listen, stopListening, undoAll } from "../lifecycle/index
 import manifest from "../../package.json" with { type: "json" };
 import { type Logger, startTraces } from "../telemetry/index.ts";
 import { type AuthorityApp, createAuthorityApp } from "./create-authority-app.ts";
-import {
-  type NodeHandler,
-  createAuthorityServer,
-  stillStarting,
-  withStraightValidate,
-} from "./http-server.ts";
+import { type NodeHandler, createAuthorityServer, stillStarting } from "./http-server.ts";
+import { withStraightRoutes } from "./straight-routes.ts";
 import { sourceAddress } from "./source-address.ts";
 
 export interface StartAuthorityOptions {
@@ -125,8 +121,8 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
     undo.push(() => app.close());
     await step("audit log", () => app.start());
     const listener = getRequestListener(app.fetch);
-    handle = withStraightValidate({
-      validate: app.validate,
+    handle = withStraightRoutes({
+      routes: app.straight,
       source,
       allowedHosts,
       secure,

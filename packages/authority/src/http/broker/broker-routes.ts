@@ -45,9 +45,15 @@ export interface BrokerRoutesOptions {
 export interface BrokerRoutes {
   readonly routes: Hono;
   readonly guard: BrokerGuard;
-  /** The work of `POST /v1/token/validate`, for servers that answer it without a framework in between. */
-  readonly validate: (text: string, source: string) => Promise<string>;
+  /**
+   * Routes without credentials that programs call all the time, by method and path: a server may answer these without a
+   * framework in between.
+   */
+  readonly straight: ReadonlyMap<string, StraightRoute>;
 }
+
+/** Answers the JSON of a 200. Throws as the route does. `text` is the request's body, `source` where it comes from. */
+export type StraightRoute = (text: string, source: string) => Promise<string>;
 
 export function brokerRoutes(options: BrokerRoutesOptions): BrokerRoutes {
   const { broker, audit, refusals, clock, tenant, sourceOf } = options;
@@ -72,12 +78,29 @@ export function brokerRoutes(options: BrokerRoutesOptions): BrokerRoutes {
     return body;
   }
 
+  const { routes: readiness, health } = healthRoutes({ ...options.health, clock });
+  const straight: ReadonlyMap<string, StraightRoute> = new Map([
+    ["POST /v1/token/validate", validate],
+    ["GET /v1/health", health],
+    [
+      "GET /v1/challenge",
+      async () => {
+        const { nonce, expiresIn } = broker.workers.challenge();
+        return JSON.stringify({ nonce, expires_in: expiresIn });
+      },
+    ],
+  ]);
+
   const routes = new Hono();
-  routes.post("/v1/token/validate", async (c) => {
-    c.header("Content-Type", "application/json");
-    return c.body(await validate(await readBoundedText(c, MAX_BODY_BYTES), sourceOf(c)));
-  });
-  routes.route("/", healthRoutes({ ...options.health, clock }));
+  for (const [name, answer] of straight) {
+    const [method = "", path = ""] = name.split(" ");
+    routes.on(method, path, async (c) => {
+      const text = method === "GET" ? "" : await readBoundedText(c, MAX_BODY_BYTES);
+      c.header("Content-Type", "application/json");
+      return c.body(await answer(text, sourceOf(c)));
+    });
+  }
+  routes.route("/", readiness);
   routes.route(
     "/",
     signInRoutes({
@@ -92,5 +115,5 @@ export function brokerRoutes(options: BrokerRoutesOptions): BrokerRoutes {
   routes.route("/", workerRoutes({ broker, guard, refusalLog, sourceOf }));
   routes.route("/", appRoutes({ broker, guard }));
   routes.route("/", auditRoutes({ pages: options.pages, guard }));
-  return { routes, guard, validate };
+  return { routes, guard, straight };
 }

@@ -36,7 +36,13 @@ async function within<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-export function healthRoutes(options: HealthRoutesOptions): Hono {
+export interface HealthRoutes {
+  readonly routes: Hono;
+  /** The answer of `GET /v1/health`, as JSON. */
+  readonly health: () => Promise<string>;
+}
+
+export function healthRoutes(options: HealthRoutesOptions): HealthRoutes {
   const { clock, version } = options;
   const startedMs = clock.monotonicMs();
   let seen: Seen = { up: false, events: 0 };
@@ -62,10 +68,9 @@ export function healthRoutes(options: HealthRoutesOptions): Hono {
     return looking;
   }
 
-  const app = new Hono();
-  app.get("/v1/health", async (c) => {
+  async function health(): Promise<string> {
     const { up, events } = await present();
-    return c.json({
+    return JSON.stringify({
       status: up ? "ok" : "degraded",
       version,
       // Whole seconds, and never 0: clients read 0 as "not started".
@@ -73,13 +78,15 @@ export function healthRoutes(options: HealthRoutesOptions): Hono {
       db_connected: up,
       audit_events_count: events,
     });
-  });
-  app.get("/v1/ready", async (c) => {
+  }
+
+  const routes = new Hono();
+  routes.get("/v1/ready", async (c) => {
     const { up } = await present();
     if (!up) {
       throw new DeputizeError("unavailable", "the database does not answer", { retryAfterSeconds: 1 });
     }
     return c.json({ status: "ready" });
   });
-  return app;
+  return { routes, health };
 }

@@ -1,4 +1,4 @@
-/** The routes by which workers come, renew, hand on and go: launch tokens, challenge, register, renew, release, delegate. */
+/** The routes by which workers come, renew, hand on and go: launch tokens, register, renew, release, delegate. */
 import { type Context, Hono } from "hono";
 import { DeputizeError, isDeputizeError } from "@deputize/core";
 import type { Broker, BrokerToken } from "../../broker/broker.ts";
@@ -59,11 +59,6 @@ export function workerRoutes(options: WorkerRoutesOptions): Hono {
       throw new DeputizeError("forbidden", "only apps make launch tokens here");
     }
     return launchToken(c, await readBrokerBody(c, LaunchTokenBody));
-  });
-
-  app.get("/v1/challenge", (c) => {
-    const { nonce, expiresIn } = workers.challenge();
-    return c.json({ nonce, expires_in: expiresIn });
   });
 
   app.post("/v1/register", async (c) => {
