@@ -658,6 +658,23 @@ describe("documentation", () => {
     expect([...used].filter((name) => !set.has(name))).toEqual([]);
   });
 
+  it("shows metrics to this machine alone, and not to what runs inside of it [AW-D27]", async () => {
+    const ask = async (remoteAddress?: string, headers: Record<string, string> = {}): Promise<Response> =>
+      running.shop.fetch(
+        new Request(`${PUBLIC_URL}/metrics`, { headers }),
+        remoteAddress === undefined ? {} : { incoming: { socket: { remoteAddress } } },
+      );
+    await bob.get("/api/orders/ORD-10001");
+    const page = await ask("127.0.0.1");
+    expect(page.status).toBe(200);
+    const text = await page.text();
+    expect(text).toMatch(/deputize_http_requests_total\{route="\/api\/orders\/\{id\}"/);
+    expect(text).not.toMatch(/@gmail|ORD-|[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    expect((await ask()).status).toBe(401);
+    expect((await ask("203.0.113.9")).status).toBe(401);
+    expect((await ask("127.0.0.1", { "x-forwarded-for": "203.0.113.9" })).status).toBe(401);
+  });
+
   it("answers health always", async () => {
     expect((await anyone().get("/health")).body).toMatchObject({ status: "ok", model: { offline: true } });
   });
