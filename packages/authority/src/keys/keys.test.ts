@@ -157,6 +157,18 @@ describe("a rotation that begins at one node", () => {
     blind.close();
   });
 
+  it("is not carried on by a node that does not hold the waiting key", async () => {
+    const keys = node(sharedStore());
+    const apart = node(sharedStore());
+    await apart.start();
+    await keys.start();
+    const { kid } = await core.tx((tx) => keys.begin(tx, 60));
+    await expect(core.tx((tx) => apart.begin(tx, 0))).rejects.toMatchObject({ code: "conflict" });
+    expect((await apart.list()).find((key) => key.kid === kid)?.state).toBe("next");
+    keys.close();
+    apart.close();
+  });
+
   it("says in the log who began it", async () => {
     const events: AuditEvent[] = [];
     const keys = node(sharedStore(), { record: async (_tx, event) => `entry-${events.push(event)}` });

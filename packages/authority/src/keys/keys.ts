@@ -51,7 +51,7 @@ export interface Keys {
   /**
    * Begins a rotation: a new key is written to the key store, then published, and signs in `afterSeconds` by itself, in
    * whichever process looks first; at once for 0. A rotation that was begun before is moved to the new time instead, so
-   * that asking twice makes one key. Throws `conflict` when this process cannot write the key store.
+   * that asking twice makes one key. Throws `conflict` when this process cannot keep a new key, or does not hold the waiting one.
    */
   begin(tx: Queryable, afterSeconds: number, by?: PrincipalId): Promise<KeyView>;
   /** Every published key, oldest first. */
@@ -271,6 +271,14 @@ export function createKeys(options: {
         `SELECT kid FROM authority.signing_keys WHERE state = 'next' ORDER BY created, kid LIMIT 1`,
       );
       const kid = rows[0]?.kid ?? (await make(tx, by));
+      if (!held.has(kid)) hold(options.keyStore?.load() ?? []);
+      if (!held.has(kid)) {
+        // To let it sign would leave this process unable to, and perhaps all.
+        throw new DeputizeError(
+          "conflict",
+          "the waiting signing key is not among this server's secrets; ask the server that made it",
+        );
+      }
       if (afterSeconds === 0) await activate(tx, by);
       else {
         await tx.query(`UPDATE authority.signing_keys SET activated_at = $2 WHERE kid = $1`, [

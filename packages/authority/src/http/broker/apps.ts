@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type { Broker, AppView } from "../../broker/broker.ts";
 import type { BrokerGuard } from "./guard.ts";
-import { checkBroker, readBrokerBody } from "./read-body.ts";
+import { readBrokerBody, readBrokerQuery } from "./read-body.ts";
 import { AppBody, AppChangeBody, AppsQuery, RotateSecretBody } from "./schemas.ts";
 
 const SCOPE = "admin:apps:*";
@@ -58,7 +58,7 @@ export function appRoutes(options: { readonly broker: Broker; readonly guard: Br
   });
 
   app.get("/v1/admin/apps", guard.bearer(SCOPE), async (c) => {
-    const { limit, cursor } = checkBroker(AppsQuery, c.req.query());
+    const { limit, cursor } = readBrokerQuery(c, AppsQuery);
     const page = await apps.list(c.get("brokerCaller"), {
       ...(limit !== undefined && { limit }),
       ...(cursor !== undefined && { cursor }),

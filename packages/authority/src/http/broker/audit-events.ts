@@ -1,9 +1,9 @@
 /** `GET /v1/audit/events`: the log as the protocol shows it, filtered, one page at a time, oldest first unless told. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { AuditView, LoggedEntry } from "@deputize/audit";
 import { DeputizeError } from "@deputize/core";
 import type { BrokerGuard } from "./guard.ts";
-import { checkBroker } from "./read-body.ts";
+import { checkBroker, singleQuery } from "./read-body.ts";
 import { AuditQuery } from "./schemas.ts";
 
 const LIMIT = { usual: 100, most: 1_000 } as const;
@@ -45,18 +45,14 @@ function sentence({ action, outcome, reason }: LoggedEntry): string {
   return `${action.replaceAll("_", " ")}: ${outcome}${reason === undefined ? "" : ` (${reason})`}`;
 }
 
-/** The query as one value a name; empty ones count as left out. Throws `invalid_request` for a repeated name. */
-function single(queries: Record<string, string[]>): Record<string, string> {
-  const entries = Object.entries(queries).map(([name, values]) => {
-    if (values.length > 1) throw new DeputizeError("invalid_request", `name \`${name.slice(0, 32)}\` once`);
-    return [name, values[0] ?? ""] as const;
-  });
-  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+/** The query; empty values count as left out, as forms send them. */
+function given(c: Context): Record<string, string> {
+  return Object.fromEntries(Object.entries(singleQuery(c)).filter(([, value]) => value !== ""));
 }
 
 export function auditRoutes(options: { readonly pages: AuditView; readonly guard: BrokerGuard }): Hono {
   return new Hono().get("/v1/audit/events", options.guard.bearer("admin:audit:*"), async (c) => {
-    const query = checkBroker(AuditQuery, single(c.req.queries()));
+    const query = checkBroker(AuditQuery, given(c));
     if (query.cursor !== undefined && query.offset !== undefined) {
       throw new DeputizeError("invalid_request", "page by `cursor` or by `offset`, not by both");
     }

@@ -1,5 +1,5 @@
 /**
- * Reading a body of the broker protocol. Its clients name no content type, or a wrong one, so none is asked for; a body
+ * Reading a body, or a query, of the broker protocol. Its clients name no content type, or a wrong one, so none is asked for; a body
  * is JSON, at most 1 MiB by count of its bytes, parsed once, unknown members refused.
  */
 import type { Context } from "hono";
@@ -38,4 +38,18 @@ function readable(field: unknown): string {
 /** Reads and checks a body. Throws `invalid_request`, `payload_too_large`. */
 export async function readBrokerBody<S extends z.ZodType>(c: Context, schema: S): Promise<z.output<S>> {
   return checkBroker(schema, await readBrokerJson(c));
+}
+
+/** The query, each name once: of two values, one reader would take the first and another the last. Throws `invalid_request`. */
+export function singleQuery(c: Context): Record<string, string> {
+  const entries = Object.entries(c.req.queries()).map(([name, values]) => {
+    if (values.length > 1) throw new DeputizeError("invalid_request", `name ${readable(name)} once`);
+    return [name, values[0] ?? ""] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Reads and checks a query. Throws `invalid_request`. */
+export function readBrokerQuery<S extends z.ZodType>(c: Context, schema: S): z.output<S> {
+  return checkBroker(schema, singleQuery(c));
 }

@@ -8,7 +8,7 @@ import { type Context, Hono } from "hono";
 import type { RegisteredWorker, Registry, WorkerQuery } from "../../broker/registry.ts";
 import { rfc3339 } from "./apps.ts";
 import type { BrokerGuard } from "./guard.ts";
-import { checkBroker } from "./read-body.ts";
+import { readBrokerQuery } from "./read-body.ts";
 import { WorkersQuery } from "./schemas.ts";
 
 const APP_SCOPE = "app:agents:*";
@@ -36,7 +36,7 @@ export function registryRoutes({ registry, guard }: { registry: Registry; guard:
   }
 
   app.get("/v1/agents", guard.bearer(), async (c) => {
-    const query = checkBroker(WorkersQuery, c.req.query());
+    const query = readBrokerQuery(c, WorkersQuery);
     if (query.jti !== undefined && query.agent_id === undefined)
       throw new DeputizeError("invalid_request", "name the worker of the token by `agent_id`");
     const { agents, next } = await find(c, {

@@ -10,7 +10,7 @@ import type { Store } from "@deputize/store";
 import type { GrantNode, GrantTree } from "../../grants/grant-tree.ts";
 import type { Grants } from "../../grants/grants.ts";
 import type { BrokerGuard } from "../broker/guard.ts";
-import { checkBroker } from "../broker/read-body.ts";
+import { readBrokerQuery } from "../broker/read-body.ts";
 import { EndGrantQuery, GrantsQuery } from "./schemas.ts";
 
 const READ = "admin:grants:*";
@@ -54,7 +54,7 @@ export function grantRoutes(options: {
   const app = new Hono();
 
   app.get("/v1/admin/grants", guard.bearer(READ), async (c) => {
-    const filter = checkBroker(GrantsQuery, c.req.query());
+    const filter = readBrokerQuery(c, GrantsQuery);
     const { tenant } = c.get("brokerCaller");
     const page = await tree.list(tenant, filter);
     return c.json({ grants: page.grants.map(shown), ...(page.next !== undefined && { next: page.next }) });
@@ -70,7 +70,7 @@ export function grantRoutes(options: {
   });
 
   app.delete("/v1/admin/grants/:id", guard.bearer(END), async (c) => {
-    const { dry_run: dryRun, reason = "operator" } = checkBroker(EndGrantQuery, c.req.query());
+    const { dry_run: dryRun, reason = "operator" } = readBrokerQuery(c, EndGrantQuery);
     const by = c.get("brokerCaller");
     const id = c.req.param("id");
     const foreseen = await tree.wouldEnd(by.tenant, id);

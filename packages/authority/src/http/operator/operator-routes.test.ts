@@ -225,6 +225,17 @@ describe("grants", () => {
     });
     expect((await send("GET", `/v1/admin/grants/${orders.id}`)).body.grant.state).toBe("active");
 
+    for (const unclear of [
+      "dry_run=",
+      "dry_run=yes",
+      "dry_run=false&dry_run=true",
+      "dryrun=true",
+      "reason=a b",
+    ]) {
+      expect((await send("DELETE", `/v1/admin/grants/${support.id}?${unclear}`)).status, unclear).toBe(400);
+    }
+    expect((await send("GET", `/v1/admin/grants/${orders.id}`)).body.grant.state).toBe("active");
+
     expect((await send("DELETE", `/v1/admin/grants/${support.id}?reason=incident`)).body).toEqual({
       id: support.id,
       count: 2,
@@ -243,6 +254,8 @@ describe("grants", () => {
     "/v1/admin/grants?state=dead",
     "/v1/admin/grants?cursor=1",
     "/v1/admin/grants?subjects=x",
+    "/v1/admin/grants?limit=1&limit=2",
+    "/v1/admin/grants?state=",
     "/v1/admin/revocations?cursor=-1",
   ])("refuse %s", async (path) => {
     expect(await send("GET", path)).toMatchObject({ status: 400, body: { error_code: "invalid_request" } });

@@ -4,7 +4,7 @@ import type { Clock } from "@deputize/core";
 import type { Store } from "@deputize/store";
 import { listRevocations } from "../../revocation/revocation-list.ts";
 import type { BrokerGuard } from "../broker/guard.ts";
-import { checkBroker } from "../broker/read-body.ts";
+import { readBrokerQuery } from "../broker/read-body.ts";
 import { RevocationsQuery } from "./schemas.ts";
 
 const SCOPE = "admin:revoke:*";
@@ -17,7 +17,7 @@ export function revocationListRoutes(options: {
   const { guard, store, clock } = options;
   const app = new Hono();
   app.get("/v1/admin/revocations", guard.bearer(SCOPE), async (c) => {
-    const query = checkBroker(RevocationsQuery, c.req.query());
+    const query = readBrokerQuery(c, RevocationsQuery);
     const { tenant } = c.get("brokerCaller");
     const page = await listRevocations(store.pool("authority"), clock, tenant, query);
     return c.json({
