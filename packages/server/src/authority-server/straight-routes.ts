@@ -6,12 +6,13 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type StraightRoute, brokerHeaders, requestIdOf, toBrokerProblem } from "@deputize/authority";
-import { type Clock, DeputizeError, isDeputizeError, withContext } from "@deputize/core";
+import { type Clock, DeputizeError, isDeputizeError, telemetry, withContext } from "@deputize/core";
 import type { Logger, Metrics } from "../telemetry/index.ts";
 import { type NodeHandler, headerOf, pathOf, problemHeaders } from "./http-server.ts";
 import type { SourceAddress } from "./source-address.ts";
 
 const MAX_BYTES = 1_048_576;
+const SUCCEEDED = { "http.response.status_code": 200 } as const;
 
 export interface StraightRoutesOptions {
   readonly routes: ReadonlyMap<string, StraightRoute>;
@@ -53,17 +54,25 @@ export function withStraightRoutes(options: StraightRoutesOptions): NodeHandler 
     requestId: string,
   ): void {
     const from = source(request.socket.remoteAddress, headerOf(request, "x-forwarded-for"));
-    withContext({ requestId }, () => route(text, from)).then(
-      (body) => {
-        response.writeHead(200, {
-          ...fixed,
-          "X-Request-ID": requestId,
-          "Content-Length": Buffer.byteLength(body),
-        });
-        response.end(body);
-      },
-      (error: unknown) => fail(request, response, requestId, error),
-    );
+    const { method = "", url = "" } = request;
+    const work = (): Promise<void> =>
+      withContext({ requestId }, () => route(text, from)).then(
+        (body) => {
+          telemetry.annotate(SUCCEEDED);
+          response.writeHead(200, {
+            ...fixed,
+            "X-Request-ID": requestId,
+            "Content-Length": Buffer.byteLength(body),
+          });
+          response.end(body);
+        },
+        (error: unknown) => {
+          fail(request, response, requestId, error);
+          telemetry.annotate({ "http.response.status_code": response.statusCode });
+        },
+      );
+    const facts = { "http.request.method": method, "http.route": url };
+    void telemetry.span("http.request", facts, work, headerOf(request, "traceparent"));
   }
 
   return (request, response) => {
