@@ -72,16 +72,19 @@ describe("with the real log", () => {
   it("everything that people and agents decide fits into it", async () => {
     const ada = await world.signIn("ada", "api");
     const by = { actor: idOf("ada"), tenant: "default" };
-    const made = await world
-      .visitor()
-      .send("POST", "/agents/register", { agent_name: "Bot", owner_email: "o@test.com" });
+    const owned = { agent_name: "Bot", owner_email: "o@test.com" };
+    const made = await ada.send("POST", "/agents/register", owned);
     const agent = `/agents/${made.body.agent_id}`;
     const steps: [string, string, unknown?][] = [
       ["POST", `${agent}/permissions`, { permission: "read_weather" }],
       ["DELETE", `${agent}/permissions/read_weather`],
       ["POST", `${agent}/keys/${made.body.key_id}/rotate`, { overlap_seconds: 0 }],
       ["DELETE", `${agent}/keys/${made.body.key_id}`],
-      ["PATCH", agent, { status: "suspended" }],
+      ["PUT", `${agent}/permissions`, { permissions: [] }],
+      ["POST", `${agent}/keys`, {}],
+      ["POST", `${agent}/confirm`],
+      ["PATCH", agent, { status: "suspended", agent_name: "Renamed" }],
+      ["PATCH", agent, { status: "active" }],
       [
         "POST",
         "/api/cases",
@@ -95,7 +98,7 @@ describe("with the real log", () => {
     ];
     const statuses = [];
     for (const step of steps) statuses.push((await ada.send(...step)).status);
-    expect(statuses).toEqual([200, 204, 201, 204, 200, 201, 404]);
+    expect(statuses).toEqual([200, 204, 201, 204, 200, 201, 200, 200, 200, 201, 404]);
     await world.people.changeRole(idOf("bob"), "seller", by);
     await world.people.deactivate(idOf("bob"), by);
     await world.permissions.revoke({
@@ -111,7 +114,12 @@ describe("with the real log", () => {
         "agent.permission_removed allowed",
         "agent.key_rotated allowed",
         "agent.key_revoked allowed",
+        "agent.permissions_set allowed",
+        "agent.key_created allowed",
+        "agent.confirmed allowed",
+        "agent.renamed allowed",
         "agent.suspended allowed",
+        "agent.resumed allowed",
         "case.opened allowed",
         "case.open refused",
         "person.role_changed allowed",

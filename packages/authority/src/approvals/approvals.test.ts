@@ -174,13 +174,13 @@ describe("deciding", () => {
   it("is refused with 403 to every agent, service, exchanged token and browser's token, and each try is logged [SR-05]", async () => {
     const asked = await ask();
     const admin = await world.signIn("ada", "api", source());
-    const registered = await world.visitor({ source: source() }).send("POST", "/agents/register", {
+    const registered = await admin.send("POST", "/agents/register", {
       agent_name: "Helper",
       owner_email: "alice@example.com",
     });
     const path = `/agents/${registered.body["agent_id"]}/permissions`;
     await admin.send("POST", path, { permission: "read:orders:*" });
-    const own = await world.agents.signIn(registered.body["api_key"], "x");
+    const own = await world.agents.signIn({ apiKey: registered.body["api_key"], source: "x" });
     const first = await world.exchange.caller(await world.callerOf(alice), {
       exchanger: WHO.shopApi,
       actor: WHO.support,

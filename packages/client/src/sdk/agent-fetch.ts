@@ -59,7 +59,7 @@ export function agentFetch(options: AgentFetchOptions): typeof fetch {
     if (url.origin !== origin) {
       throw new DeputizeError("invalid_request", `this agent's token goes to ${origin} only`);
     }
-    const once = async (issued: IssuedToken, from: RequestInfo | URL): Promise<Response> => {
+    const once = async (issued: IssuedToken, from: Request | URL | string): Promise<Response> => {
       const request = new Request(from, { ...init, redirect: "error" });
       request.headers.set("Authorization", `Bearer ${issued.accessToken}`);
       return send(request);
