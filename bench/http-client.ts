@@ -16,6 +16,7 @@ export interface HttpClient {
 function isWhole(answer: string): boolean {
   const head = answer.indexOf("\r\n\r\n");
   if (head < 0) return false;
+  if (answer.startsWith("HTTP/1.1 204")) return true;
   const length = /\r\ncontent-length: (\d+)/i.exec(answer.slice(0, head))?.[1];
   return length === undefined
     ? answer.endsWith("\r\n0\r\n\r\n")
@@ -37,6 +38,53 @@ export function httpClient(options: {
     ...(body && { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   const request = Buffer.from(`${body ? "POST" : "GET"} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+  const sockets = socketPool(port);
+  return {
+    async send() {
+      const answer = await sockets.exchange(request);
+      if (!answer.startsWith("HTTP/1.1 200") || !answer.includes(expected)) {
+        throw new Error(`not the answer that was expected: ${answer.slice(0, 600)}`);
+      }
+    },
+    close: sockets.close,
+  };
+}
+
+export interface JsonClient {
+  /** One request with a body of its own. Throws unless the answer is a 2xx; answers its JSON, or undefined. */
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    token?: string,
+  ): Promise<Readonly<Record<string, unknown>>>;
+  close(): void;
+}
+
+/** For operations whose requests differ each time. */
+export function jsonClient(port: number): JsonClient {
+  const sockets = socketPool(port);
+  return {
+    async request(method, path, body, token) {
+      const text = body === undefined ? "" : JSON.stringify(body);
+      const head = [
+        `${method} ${path} HTTP/1.1`,
+        `host: 127.0.0.1:${port}`,
+        ...(token === undefined ? [] : [`authorization: Bearer ${token}`]),
+        ...(text ? ["content-type: application/json"] : []),
+        ...(method === "POST" ? [`content-length: ${Buffer.byteLength(text)}`] : []),
+      ];
+      const answer = await sockets.exchange(Buffer.from(`${head.join("\r\n")}\r\n\r\n${text}`));
+      if (!answer.startsWith("HTTP/1.1 2")) throw new Error(`${method} ${path}: ${answer.slice(0, 600)}`);
+      const found = answer.slice(answer.indexOf("\r\n\r\n") + 4);
+      return found === "" ? {} : (JSON.parse(found) as Record<string, unknown>);
+    },
+    close: sockets.close,
+  };
+}
+
+/** Sockets that stay open, one request at a time on each. */
+function socketPool(port: number): { exchange(request: Buffer): Promise<string>; close(): void } {
   const idle: Socket[] = [];
   const all = new Set<Socket>();
 
@@ -49,7 +97,7 @@ export function httpClient(options: {
   }
 
   return {
-    async send() {
+    async exchange(request) {
       const socket = idle.pop() ?? (await open());
       const answer = await new Promise<string>((resolve, reject) => {
         let read = "";
@@ -66,10 +114,8 @@ export function httpClient(options: {
         socket.on("close", () => done(new Error("the server closed the connection")));
         socket.write(request);
       });
-      if (!answer.startsWith("HTTP/1.1 200") || !answer.includes(expected)) {
-        throw new Error(`not the answer that was expected: ${answer.slice(0, 600)}`);
-      }
       idle.push(socket);
+      return answer;
     },
     close: () => {
       for (const socket of all) socket.destroy();
