@@ -10,7 +10,8 @@
 -- would read whole indexes when they are large.
 --
 -- The functions that workers call take many items at once: calls of one moment share a statement and a commit. What is
--- refused is a value and not an error, so that one item's refusal leaves the others.
+-- refused is a value and not an error, so that one item's refusal leaves the others; where `attenuate` or `renew` still
+-- raises, nothing is done, and TypeScript sends the items again one by one.
 
 -- ── Reserved scopes ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -381,22 +382,19 @@ BEGIN
   PERFORM FROM authority.grants g WHERE g.tenant = in_tenant AND g.id = ANY (grants) ORDER BY g.depth, g.id FOR UPDATE;
   FOR item IN SELECT i FROM jsonb_array_elements(items) i LOOP
     at := (item ->> 'now')::timestamptz;
-    IF NOT authority.broker_stands(in_tenant, (item ->> 'grant')::uuid, (item ->> 'jti')::uuid, at) THEN
+    IF NOT authority.broker_stands(in_tenant, (item ->> 'grant')::uuid, (item ->> 'jti')::uuid, at)
+       OR NOT EXISTS (SELECT FROM authority.grants g WHERE g.tenant = in_tenant AND g.id = (item ->> 'grant')::uuid AND g.renew_until > at) THEN
       answers := answers || '{"refused": "grant_revoked"}'::jsonb;
       CONTINUE;
     END IF;
-    BEGIN
-      renewed := authority.renew(in_tenant, (item ->> 'grant')::uuid, (item ->> 'ttlSeconds')::integer, at);
-      UPDATE authority.broker_tokens t SET live = false WHERE t.jti = (item ->> 'jti')::uuid AND t.live RETURNING t.renewal INTO STRICT spent;
-      INSERT INTO authority.broker_tokens (jti, tenant, grant_id, renewal, live)
-        VALUES ((item ->> 'nextJti')::uuid, in_tenant, (item ->> 'grant')::uuid, spent + 1, true);
-      vals := vals || (item ->> 'tokenKey');
-      keep := keep || (item ->> 'keepUntil')::timestamptz;
-      entries := entries || (item -> 'entries');
-      answers := answers || jsonb_build_object('view', renewed);
-    EXCEPTION WHEN SQLSTATE 'DPA01' THEN
-      answers := answers || jsonb_build_object('refused', SQLERRM);
-    END;
+    renewed := authority.renew(in_tenant, (item ->> 'grant')::uuid, (item ->> 'ttlSeconds')::integer, at);
+    UPDATE authority.broker_tokens t SET live = false WHERE t.jti = (item ->> 'jti')::uuid AND t.live RETURNING t.renewal INTO STRICT spent;
+    INSERT INTO authority.broker_tokens (jti, tenant, grant_id, renewal, live)
+      VALUES ((item ->> 'nextJti')::uuid, in_tenant, (item ->> 'grant')::uuid, spent + 1, true);
+    vals := vals || (item ->> 'tokenKey');
+    keep := keep || (item ->> 'keepUntil')::timestamptz;
+    entries := entries || (item -> 'entries');
+    answers := answers || jsonb_build_object('view', renewed);
   END LOOP;
   PERFORM authority.feed_append_many('jti', vals, keep);
   PERFORM audit.submit_many(entries);
@@ -477,23 +475,19 @@ BEGIN
       SELECT w.* INTO deputy FROM authority.workers w
         WHERE w.tenant = in_tenant AND w.spiffe = item ->> 'delegateTo' AND w.app = parent.app;
       reason := CASE WHEN deputy.principal_id IS NULL OR NOT authority.broker_alive(in_tenant, deputy.principal_id, deputy.grant_id, at) THEN 'not_found'
-        WHEN deputy.principal_id = parent.actor THEN 'forbidden' END;
+        WHEN deputy.principal_id = parent.actor THEN 'forbidden'
+        WHEN EXISTS (SELECT FROM authority.broker_tokens t WHERE t.jti = (item ->> 'nextJti')::uuid) THEN 'jti_used' END;
     END IF;
     IF reason IS NOT NULL THEN
       answers := answers || jsonb_build_object('refused', reason);
       CONTINUE;
     END IF;
-    BEGIN
-      view := authority.attenuate((item -> 'attenuate') || jsonb_build_object('tenant', in_tenant, 'parent', parent.id, 'actor', deputy.principal_id));
-      INSERT INTO authority.broker_tokens (jti, tenant, grant_id, renewal, live)
-        VALUES ((item ->> 'nextJti')::uuid, in_tenant, (view ->> 'id')::uuid, 0, true);
-      entries := entries || (SELECT jsonb_agg(jsonb_set(e, '{event,about}', jsonb_build_array(deputy.principal_id)))
-                             FROM jsonb_array_elements(item -> 'entries') e);
-      answers := answers || jsonb_build_object('view', view, 'boundTo', CASE WHEN deputy.bound THEN encode(deputy.public_key, 'hex') END);
-    EXCEPTION
-      WHEN SQLSTATE 'DPA01' THEN answers := answers || jsonb_build_object('refused', SQLERRM);
-      WHEN unique_violation THEN answers := answers || '{"refused": "jti_used"}'::jsonb;
-    END;
+    view := authority.attenuate((item -> 'attenuate') || jsonb_build_object('tenant', in_tenant, 'parent', parent.id, 'actor', deputy.principal_id));
+    INSERT INTO authority.broker_tokens (jti, tenant, grant_id, renewal, live)
+      VALUES ((item ->> 'nextJti')::uuid, in_tenant, (view ->> 'id')::uuid, 0, true);
+    entries := entries || (SELECT jsonb_agg(jsonb_set(e, '{event,about}', jsonb_build_array(deputy.principal_id)))
+                           FROM jsonb_array_elements(item -> 'entries') e);
+    answers := answers || jsonb_build_object('view', view, 'boundTo', CASE WHEN deputy.bound THEN encode(deputy.public_key, 'hex') END);
   END LOOP;
   PERFORM audit.submit_many(entries);
   RETURN to_jsonb(answers);

@@ -1,6 +1,6 @@
 /**
  * Calls of one moment share a statement and a commit: what comes in while statements are under way goes out together as
- * soon as one of them is answered. A lone call waits for nobody.
+ * soon as one of them is answered. A lone call waits for nobody but the present turn of the event loop.
  *
  * Guarantees: each caller gets its own item's answer, and only after the commit that holds it. A statement that the database
  * refuses because of one item is repeated item by item; one whose outcome is unknown (the connection broke) is never repeated.
@@ -49,6 +49,18 @@ export function createBatch<Answer>(options: BatchOptions<Answer>): (item: strin
     }
   }
 
+  let due = false;
+
+  /** After everything that the present turn of the loop brings: what was answered together comes back together. */
+  function pumpSoon(): void {
+    if (due) return;
+    due = true;
+    setImmediate(() => {
+      due = false;
+      pump();
+    });
+  }
+
   function pump(): void {
     while (underWay < maxUnderWay && waiting.length > 0) {
       const group = waiting.slice(0, maxItems);
@@ -56,7 +68,7 @@ export function createBatch<Answer>(options: BatchOptions<Answer>): (item: strin
       underWay += 1;
       void send(group).finally(() => {
         underWay -= 1;
-        pump();
+        pumpSoon();
       });
     }
   }
@@ -64,6 +76,6 @@ export function createBatch<Answer>(options: BatchOptions<Answer>): (item: strin
   return (item) =>
     new Promise<Answer>((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      pump();
+      pumpSoon();
     });
 }

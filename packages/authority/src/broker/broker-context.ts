@@ -5,7 +5,7 @@
 import { type Clock, DeputizeError, type DeputizeErrorCode, randomHex } from "@deputize/core";
 import { type AuditEvent, type AuditLog, type RefusalCounter, prepareEntry } from "@deputize/audit";
 import { tokenKey } from "@deputize/client";
-import type { Store } from "@deputize/store";
+import { type Store, sqlState } from "@deputize/store";
 import { type Grant, grantFromView } from "../grants/grant.ts";
 import type { Keys } from "../keys/keys.ts";
 import type { AgentwritOptions, Issue } from "../tokens/issue.ts";
@@ -64,7 +64,7 @@ export function itemBatch(
 ): (item: string) => Promise<ItemAnswer> {
   const holes = extra.map((_, n) => `, $${n + 3}`).join("");
   const statement = `SELECT authority.${name}($1, $2${holes}) AS answers`;
-  return createBatch<ItemAnswer>({
+  const send = createBatch<ItemAnswer>({
     run: async (items) => {
       context.audit.announce?.();
       const { rows } = await context.store
@@ -76,6 +76,23 @@ export function itemBatch(
       return answers;
     },
   });
+  return async (item) => {
+    try {
+      return await send(item);
+    } catch (error) {
+      const refused = refusalOf(error);
+      if (refused === undefined) throw error;
+      return { refused };
+    }
+  };
+}
+
+/** A refusal that came as an error: of `attenuate` or `renew`, or of an index when two chose one `jti` at once. */
+function refusalOf(error: unknown): string | undefined {
+  const state = sqlState(error);
+  if (state === "DPA01" && error instanceof Error) return error.message;
+  const constraint = error instanceof Error && "constraint" in error ? error.constraint : undefined;
+  return state === "23505" && constraint === "broker_tokens_pkey" ? "jti_used" : undefined;
 }
 
 /** Signs the grant that a function has just written, and remembers the token as one that stands. */
