@@ -42,7 +42,7 @@ function actorsIn(token: VerifiedToken): string[] {
 }
 
 describe("an exchanged token that is exchanged again [SR-10]", () => {
-  it("names every actor before it, also when an agent exchanges its own token, narrows it or renews its time", async () => {
+  it("names every actor before it, also when an agent exchanges its own token, narrows it or renews its time [AW-F28]", async () => {
     let token = await supportForOrders();
     let before = actorsIn(token);
     expect(before).toEqual([WHO.support]);
