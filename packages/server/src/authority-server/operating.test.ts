@@ -76,6 +76,7 @@ describe("metrics", () => {
     const gone = await client.worker(app, secretive);
     await client.send("POST", "/v1/token/validate", { body: { token: worker.token } });
     await client.send("POST", "/v1/token/validate", { body: { token: "no.token.here" } });
+    await client.send("POST", "/v1/token/validate", { body: {} });
     await client.send("POST", "/v1/admin/auth", { body: { secret: "x".repeat(40) } });
     await client.send("POST", "/v1/token/release", { token: gone.token });
     const admin = await client.adminToken();
@@ -88,7 +89,7 @@ describe("metrics", () => {
     expect(await metric("agentwrit_admin_auth_total", 'status="failure"')).toBeGreaterThan(0);
     expect(await metric("agentwrit_launch_tokens_created_total")).toBe(before.launched + 2);
     expect(await metric("deputize_http_requests_total", 'route="/v1/token/validate"')).toBe(
-      before.validated + 2,
+      before.validated + 3,
     );
     expect(await metric("agentwrit_audit_events_total", 'event_type="agent_registered"')).toBe(
       before.logged + 2,
@@ -98,6 +99,7 @@ describe("metrics", () => {
     expect(await metric("agentwrit_audit_write_duration_seconds_count")).toBeGreaterThan(0);
     expect(await metric("agentwrit_audit_events_loaded")).toBeGreaterThan(0);
     expect(await metric("deputize_refusals_total", 'code="invalid_credentials"')).toBeGreaterThan(0);
+    expect(await metric("deputize_refusals_total", 'code="invalid_request"')).toBeGreaterThan(0);
     expect(await metric("deputize_feed_position")).toBeGreaterThan(0);
     expect(await metric("deputize_database_up")).toBe(1);
     if (authority.store.kind === "postgres")

@@ -33,6 +33,7 @@ export function withStraightRoutes(options: StraightRoutesOptions): NodeHandler 
   const fixed = { ...brokerHeaders(secure), "Content-Type": "application/json" };
 
   function fail(request: IncomingMessage, response: ServerResponse, requestId: string, error: unknown): void {
+    telemetry.count("refusals", { code: isDeputizeError(error) ? error.code : "internal" });
     const problem = toBrokerProblem(error, { instance: pathOf(request), requestId });
     if (problem.status >= 500) logger.error({ err: error, request_id: requestId }, "a request failed");
     if (response.headersSent || response.destroyed) return;
