@@ -92,6 +92,27 @@ describe("a compact token", () => {
     );
   });
 
+  it("is read, or refused in one way, whatever it is: no other error, no hang [AW-F44]", () => {
+    const json = fc.oneof(fc.json(), fc.json({ depthSize: "large" }), fc.string({ unit: "binary" }));
+    const part = fc.oneof(
+      json.map(b64),
+      fc.string({ unit: "binary-ascii" }),
+      fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString("base64url")),
+      fc.constantFrom("", head, body, tail, "=", "A".repeat(9_000), b64("[".repeat(4_000))),
+    );
+    const text = fc.oneof(
+      fc.array(part, { maxLength: 5 }).map((parts) => parts.join(".")),
+      fc.string({ unit: "grapheme" }),
+    );
+    fc.assert(
+      fc.property(text, (any) => {
+        // `accepts` fails on any error but `invalid_token`.
+        expect(accepts(any)).toBe(any === token);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("is refused when its payload is not UTF-8", () => {
     const input = `${head}.${Buffer.from([0x7b, 0xff, 0x7d]).toString("base64url")}`;
     expect(accepts(`${input}.${sign(null, Buffer.from(input), privateKey).toString("base64url")}`)).toBe(
