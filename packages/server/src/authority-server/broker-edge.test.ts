@@ -241,6 +241,28 @@ describe("the audit query", () => {
   });
 });
 
+describe("the list of apps", () => {
+  it("pages without gaps, and refuses a query that it does not know [AW-D42] [AW-D29]", async () => {
+    const list = async (query: string) =>
+      (await client.send("GET", `/v1/admin/apps?${query}`, { token: admin })).body;
+    await client.app(["read:data:*"]);
+    const whole = await list("");
+    const ids: string[] = [];
+    let cursor = "";
+    do {
+      const page = await list(`limit=1${cursor}`);
+      expect(page.apps).toHaveLength(1);
+      expect(page.total).toBe(whole.total);
+      ids.push(page.apps[0].app_id);
+      cursor = page.next === undefined ? "" : `&cursor=${page.next}`;
+    } while (cursor !== "");
+    expect(ids).toEqual(whole.apps.map((one: { app_id: string }) => one.app_id));
+    for (const query of ["limit=0", "limit=1001", "limit=x", "page=2"]) {
+      expect((await list(query)).error_code, query).toBe("invalid_request");
+    }
+  });
+});
+
 describe("what is refused leaves a trace [AW-D24]", () => {
   it("with its type, its source, and never the credential", async () => {
     const secret = "not-the-secret-of-anybody-at-all-17";
