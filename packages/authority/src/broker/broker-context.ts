@@ -14,6 +14,7 @@ import type { BrokerCaller, BrokerToken } from "./broker.ts";
 import { type EventRest, callerEvent } from "./broker-events.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
 import type { BrokerVerifier } from "./broker-verifier.ts";
+import type { Statistics } from "./statistics.ts";
 
 export interface BrokerContext {
   readonly store: Store;
@@ -27,6 +28,7 @@ export interface BrokerContext {
   readonly rootSecret: Uint8Array;
   readonly settings: BrokerSettings;
   readonly verifier: BrokerVerifier;
+  readonly statistics: Statistics;
   /** How long the feed remembers what has no expiry of its own. */
   readonly rememberSeconds: number;
 }
@@ -58,7 +60,7 @@ export function itemJson(clock: Clock, item: object, events: readonly AuditEvent
 
 /** Sends items of one function together; `extra` are further arguments, the same for all. */
 export function itemBatch(
-  context: Pick<BrokerContext, "store" | "audit" | "tenant">,
+  context: Pick<BrokerContext, "store" | "audit" | "tenant" | "statistics">,
   name: "broker_launch" | "broker_register" | "broker_renew" | "broker_release" | "broker_delegate",
   extra: readonly string[] = [],
 ): (item: string) => Promise<ItemAnswer> {
@@ -73,6 +75,7 @@ export function itemBatch(
       const answers = rows[0]?.answers;
       if (answers?.length !== items.length)
         throw new DeputizeError("internal", "the database answered too few items");
+      context.statistics.wrote(items.length);
       return answers;
     },
   });

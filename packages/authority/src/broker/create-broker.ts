@@ -22,6 +22,7 @@ import { createRegistration } from "./register.ts";
 import { type Registry, createRegistry } from "./registry.ts";
 import { createRenewAndRelease } from "./renew-release.ts";
 import { createRevoke } from "./revoke.ts";
+import { createStatistics } from "./statistics.ts";
 
 /** The part of the grant core that the broker stands on. */
 export interface BrokerCore {
@@ -70,7 +71,7 @@ export async function createBroker(
   const { clock, tenant, principals, keys, revocation } = core;
   await ensureOperator(store, principals, tenant, settings);
   const verifier = await createBrokerVerifier({ store, keys, clock, revocation, settings });
-  const context: BrokerContext = { ...core, ...options, verifier };
+  const context: BrokerContext = { ...core, ...options, verifier, statistics: createStatistics(store) };
   const registration = createRegistration(context);
   const registry = createRegistry(context);
 
