@@ -3,6 +3,7 @@
  */
 import type { Clock, GrantId, PrincipalId } from "@deputize/core";
 import type { MigrationSet, Queryable, Store } from "@deputize/store";
+import type { ErasedName } from "./erase.ts";
 import type { AuditEvent, Outcome } from "./event.ts";
 import type { Receipt } from "./receipt-shape.ts";
 
@@ -144,9 +145,11 @@ export interface AuditLog {
   list(options?: ListOptions): Promise<LoggedEntry[]>;
   /** How many entries are signed, and how many wait. */
   counts(): Promise<{ entries: number; pending: number }>;
-  /** Erases what identifies a principal in the log; leaves, proofs and checkpoints stay valid [SR-24].
-   * Returns how many entries it touched. */
-  erase(principal: PrincipalId): Promise<number>;
+  /**
+   * Erases what identifies a principal in the log, or all that was said of a worker or a task; leaves, proofs and checkpoints
+   * stay valid [SR-24]. Returns how many entries it touched.
+   */
+  erase(what: PrincipalId | ErasedName): Promise<number>;
   /** Starts the sequencer. Throws `audit_unavailable` when the store is behind the anchor, or damaged as far as was verified. */
   start(): Promise<void>;
   /** Waits until all entries submitted before the call are signed. Throws `timeout` after 15 s. */

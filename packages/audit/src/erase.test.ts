@@ -122,6 +122,42 @@ describe("erasing a person", () => {
     expect((await world.log.receipt(other))?.summary.grant?.id).toBe(staff.grants[0]);
   });
 
+  it("reaches a worker and a task that are named after them, and not those of another tenant [SR-24]", async () => {
+    const agent = "spiffe://agentwrit.local/agent/shipping/order-of-carol/0123456789abcdef";
+    const worker = (tenant: string, task: string) =>
+      world.log.append({
+        action: "token_issued",
+        outcome: "allowed",
+        tenant,
+        subject: newPrincipal(),
+        agent,
+        task,
+      });
+    const ids = [await worker("default", "order-of-carol"), await worker("other", "order-of-carol")];
+    const byTask = {
+      action: "token_released",
+      outcome: "allowed",
+      tenant: "default",
+      task: "order-of-carol",
+    } as const;
+    await world.log.append(byTask);
+    const before = await world.log.query({ tenant: "default", taskId: "order-of-carol" });
+    expect(before.total).toBe(2);
+
+    expect(await world.log.erase({ tenant: "default", agentId: agent })).toBe(1);
+    expect(await world.log.erase({ tenant: "default", taskId: "order-of-carol" })).toBe(1);
+
+    expect((await world.log.query({ tenant: "default", taskId: "order-of-carol" })).total).toBe(0);
+    expect((await world.log.query({ tenant: "other", agentId: agent })).total).toBe(1);
+    expect(await world.log.erase({ tenant: "other", agentId: agent })).toBe(1);
+    expect(await everything()).not.toContain("carol");
+    for (const id of ids)
+      expect(await verifyReceipt((await world.log.receipt(id)) ?? fail())).toMatchObject({ ok: true });
+    expect(await verifyLog({ store: world.store, publicKey: world.log.publicKey })).toMatchObject({
+      ok: true,
+    });
+  });
+
   it("touches nobody else", async () => {
     expect(await world.log.erase(newPrincipal())).toBe(0);
   });

@@ -15,6 +15,7 @@ export {
   type SignedCheckpoint,
   auditMigrations,
 } from "./audit-log.ts";
+export type { ErasedName } from "./erase.ts";
 export {
   type AuditEvent,
   EVENT_LIMITS,

@@ -218,9 +218,9 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
       );
       return { entries: Number(rows[0]?.entries ?? 0), pending: Number(rows[0]?.pending ?? 0) };
     },
-    erase: async (principal) => {
+    erase: async (what) => {
       await flush();
-      return eraseOpenings(store, principal);
+      return eraseOpenings(store, what);
     },
     start: async () => {
       if (options.verifyAtStart) {
