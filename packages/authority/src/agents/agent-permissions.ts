@@ -63,7 +63,7 @@ export interface AgentPermissions {
   /** Throws `invalid_request` for a role that the policy does not name. */
   addRole(by: AgentManager, agentId: string, role: string): Promise<void>;
   removeRole(by: AgentManager, agentId: string, role: string): Promise<void>;
-  /** The agent's principal held against changes, then read; undefined when there is none. */
+  /** The agent and its owner held against changes, then read; undefined when there is no such principal. */
   hold(tx: Queryable, ref: { tenant: string; id: PrincipalId }): Promise<AgentStanding | undefined>;
   /** Ends every living grant by which the agent acts for itself. */
   endGrants(tx: Tx, ref: { tenant: string; id: PrincipalId }, reason: string): Promise<void>;
@@ -271,10 +271,12 @@ export function createAgentPermissions(context: AuthorityContext, rows: AgentRow
 
     async hold(tx, { tenant, id }) {
       // Two statements: the second has a snapshot of its own, and sees what committed while the first waited [SR-13].
-      await tx.query("SELECT 1 FROM authority.principals WHERE tenant = $1 AND id = $2 FOR SHARE", [
-        tenant,
-        id,
-      ]);
+      await tx.query(
+        `SELECT 1 FROM authority.principals p WHERE p.tenant = $1 AND p.id = ANY (ARRAY[$2::uuid,
+           (SELECT a.owner_id FROM authority.agents a WHERE a.tenant = $1 AND a.principal_id = $2)])
+         ORDER BY p.id FOR SHARE`,
+        [tenant, id],
+      );
       const { rows: found } = await tx.query<{
         state: string;
         epoch: number;
@@ -284,7 +286,9 @@ export function createAgentPermissions(context: AuthorityContext, rows: AgentRow
         ends: Date | null;
         roles: string[];
       }>(
-        `SELECT pr.state, pr.epoch, a.owner_id, a.confirmed_at IS NOT NULL AND a.deleted_at IS NULL AS stands,
+        // An agent whose owner was deactivated is nobody's: it does nothing until an administrator decides otherwise.
+        `SELECT pr.state, pr.epoch, a.owner_id, a.confirmed_at IS NOT NULL AND a.deleted_at IS NULL AND NOT EXISTS (
+             SELECT FROM authority.principals o WHERE o.tenant = a.tenant AND o.id = a.owner_id AND o.state <> 'active') AS stands,
            ARRAY(SELECT s.scope FROM authority.agent_scopes s WHERE s.tenant = pr.tenant AND s.agent_id = pr.id
              AND s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $3) ORDER BY s.scope) AS scopes,
            (SELECT min(s.expires_at) FROM authority.agent_scopes s WHERE s.tenant = pr.tenant AND s.agent_id = pr.id

@@ -78,6 +78,25 @@ describe("signing in among many", () => {
   }, 180_000);
 });
 
+describe("an agent that only ever signs in anew", () => {
+  it("fills no table: its idle sign-ins beyond two hundred end, those with a living token stay", async () => {
+    const agent = await the.agent();
+    const live = async (): Promise<number> => {
+      const { rows } = await the.world.store.ownerQuery<{ n: number }>(
+        "SELECT count(*)::int AS n FROM authority.sessions WHERE principal_id = $1 AND revoked_at IS NULL",
+        [agent.id],
+      );
+      return rows[0]?.n ?? -1;
+    };
+    for (let i = 0; i < 220; i += 1) await the.login(agent.key);
+    expect(await live()).toBe(220);
+    await the.pass(16 * 60_000);
+    const { access_token } = (await the.login(agent.key)).body;
+    expect(await live()).toBe(201);
+    expect(await the.stands(access_token)).toBe(true);
+  }, 120_000);
+});
+
 describe("a key that changes under load", () => {
   it("fails no call: the old one works until every caller has the new one [AA-F05]", async () => {
     const agent = await the.agent("read_weather");

@@ -247,6 +247,28 @@ describe("the life of an agent", () => {
     expect((await ada.send("POST", `${path}/resume`)).status).toBe(200);
   });
 
+  it("may do nothing while its owner is deactivated", async () => {
+    const sue = await world.signIn("sue", "api", source());
+    const made = await sue.send("POST", "/agents/register", {
+      agent_name: "Orphan",
+      owner_email: PEOPLE.sue.email,
+    });
+    await allow(made.body.agent_id, "read_weather");
+    const { body } = await login(made.body.api_key);
+    expect(body["scope"]).toBe("read:weather:*");
+    const by = { actor: idOf("ada"), tenant: "default" };
+    await world.people.deactivate(idOf("sue"), by);
+    expect(await stands(body.access_token)).toBe(false);
+    const { refresh_token } = body;
+    const refreshed = await world
+      .visitor({ source: source() })
+      .send("POST", "/auth/refresh", { refresh_token });
+    expect(refreshed.body["scope"]).toBe("");
+    expect((await login(made.body.api_key)).body["scope"]).toBe("");
+    await world.people.reactivate(idOf("sue"), by);
+    expect((await login(made.body.api_key)).body["scope"]).toBe("read:weather:*");
+  });
+
   it("is managed by no agent, exchanged token or anonymous caller", async () => {
     const agent = await register();
     await allow(agent.id, "read_weather");

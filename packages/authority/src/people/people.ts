@@ -7,7 +7,7 @@
  * Does not: prove that an address belongs to whoever signs up with it.
  * Attack answered: a role in the body [SH-D15], finding accounts by signing up [SH-D06].
  */
-import { DeputizeError, type PrincipalId, newId } from "@deputize/core";
+import { DeputizeError, type GrantId, type PrincipalId, newId } from "@deputize/core";
 import type { Queryable } from "@deputize/store";
 import { assertStrongPassword } from "../credentials/password-policy.ts";
 import type { PasswordHasher } from "../credentials/password.ts";
@@ -47,7 +47,10 @@ export interface People {
   }): Promise<void>;
   get(id: PrincipalId, tenant?: string): Promise<Person | undefined>;
   findByEmail(email: string, tenant?: string): Promise<Person | undefined>;
-  /** Ends everything the person could do. Throws `not_found`. `by` is who decided it. */
+  /**
+   * Ends everything the person could do, and the tokens of the agents that they own. Throws `not_found`. `by` is who
+   * decided it.
+   */
   deactivate(id: PrincipalId, by: { readonly actor: PrincipalId; readonly tenant: string }): Promise<void>;
   reactivate(id: PrincipalId, by: { readonly actor: PrincipalId; readonly tenant: string }): Promise<void>;
   /** Throws `not_found`. */
@@ -59,7 +62,7 @@ export interface People {
 }
 
 export function createPeople(context: AuthorityContext, passwords: PasswordHasher): People {
-  const { store, clock, audit, principals } = context;
+  const { store, clock, audit, grants, principals } = context;
   const now = () => new Date(clock.nowMs());
 
   async function find(
@@ -208,6 +211,19 @@ export function createPeople(context: AuthorityContext, passwords: PasswordHashe
           [by.tenant, id, now()],
         );
         await principals.suspend(tx, { tenant: by.tenant, id }, "deactivated");
+        // Whoever signs such an agent in holds its owner first, so none is missed.
+        const { rows } = await tx.query<{ id: GrantId }>(
+          `SELECT g.id FROM authority.agents a
+           JOIN authority.grants g ON g.tenant = a.tenant AND g.subject = a.principal_id AND g.actor = a.principal_id
+           WHERE a.tenant = $1 AND a.owner_id = $2 AND g.kind IN ('api_key', 'service')
+             AND g.state = 'active' AND g.expires_at > $3 ORDER BY g.id`,
+          [by.tenant, id, now()],
+        );
+        await grants.revokeMany(
+          tx,
+          { tenant: by.tenant, ids: rows.map((row) => row.id) },
+          "owner_deactivated",
+        );
       }),
     reactivate: (id, by) =>
       change(id, by, "person.reactivated", (tx) => principals.reactivate(tx, { tenant: by.tenant, id })),

@@ -16,7 +16,7 @@ const MAX_ROWS = 1_000;
 export async function pruneAuthority(deps: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly authority: Pick<Authority, "approvals" | "revocation">;
+  readonly authority: Pick<Authority, "agents" | "approvals" | "revocation">;
   readonly onFault: (error: unknown, room: string) => void;
 }): Promise<void> {
   const { store, clock, authority } = deps;
@@ -24,6 +24,7 @@ export async function pruneAuthority(deps: {
   const rooms: Readonly<Record<string, () => Promise<unknown>>> = {
     approvals: () => authority.approvals.expire(),
     revocation: () => authority.revocation.prune(),
+    agents: () => authority.agents.prune(),
     authority: () =>
       store.pool("authority").query("SELECT authority.prune($1, $2)", [before.toISOString(), MAX_ROWS]),
   };
