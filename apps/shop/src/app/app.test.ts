@@ -405,6 +405,7 @@ describe("staff", () => {
     const carols = await ordersOf("carol.davis@gmail.com");
     const other = await admin.ask("Show me Carol Davis's orders");
     expect(carols.some((order) => JSON.stringify(other.body).includes(order.number))).toBe(false);
+    await shop().audit.flush(); // the list shows what is in the tree
     const calls = await shop().audit.list({ action: "tool.call", limit: 50 });
     expect(calls.some((entry) => entry.event?.case?.id === opened.body.id)).toBe(true);
 
