@@ -39,7 +39,7 @@ async function serve(): Promise<{ url: string; child: ChildProcess; said: () => 
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       said += text;
       const line = said.split("\n").find((one) => one.startsWith("{"));
-      if (line !== undefined) resolve(line);
+      if (line !== undefined && said.endsWith("\n")) resolve(line);
     });
     child.on("close", () => reject(new Error(`the server ended: ${said}`)));
   });
