@@ -161,6 +161,30 @@ describe("revocation", () => {
     await here.close();
   });
 
+  it("of any principal on the path ends the token, whatever the clocks say, and for good [SR-12]", async () => {
+    const own = await openTestBroker();
+    const there = await openTestBroker({ store: own.store, signingKey: own.signingKey, clock: own.clock });
+    for (const hop of ["app", "delegator", "delegate"] as const) {
+      const some = await own.app();
+      const [a, b] = (await Promise.all([1, 2].map(() => own.worker(some)))) as [TestWorker, TestWorker];
+      const handed = await own.delegate(a.caller, b.agentId, ["read:data:1"]);
+      expect(await there.stands(handed.token)).toBe(true);
+      const id = { app: some.id, delegator: a.caller.principal, delegate: b.caller.principal }[hop];
+      const { principals } = own.authority;
+      await own.store.transaction("authority", (tx) =>
+        principals.suspend(tx, { tenant: "default", id }, "test"),
+      );
+      own.clock.advance(760);
+      expect(await there.stands(handed.token), hop).toBe(false);
+      await own.store.transaction("authority", (tx) => principals.reactivate(tx, { tenant: "default", id }));
+      own.clock.advance(760);
+      expect(await own.stands(handed.token), hop).toBe(false);
+      expect(await there.stands(handed.token), hop).toBe(false);
+    }
+    await there.close();
+    await own.close();
+  });
+
   it("that cannot be known is no yes: without the feed the database is asked, without both it is unavailable [SR-11]", async () => {
     const own = await openTestBroker();
     const some = await own.app();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { withContext } from "@deputize/core";
 import {
   type TestApp,
   type TestBroker,
@@ -180,6 +181,17 @@ it("says who ended what, and why [AW-D23] [AW-D41]", async () => {
       reason: "left its task",
     },
   });
+});
+
+it("entries carry the id of the request that caused them, also when many share a statement [AW-D23]", async () => {
+  const ids = Array.from({ length: 5 }, (_, n) => `request-${n}`);
+  const workers = await Promise.all(
+    ids.map((requestId) => withContext({ requestId }, () => world.worker(app))),
+  );
+  const events = await world.recorded("agent_registered");
+  for (const [n, worker] of workers.entries()) {
+    expect(events.find((event) => event.agent === worker.agentId)?.requestId).toBe(ids[n]);
+  }
 });
 
 it("only an operator revokes [AW-F14]", async () => {
