@@ -285,8 +285,10 @@ describe("what is refused leaves a trace [AW-D24]", () => {
   it("and a validation is sampled", async () => {
     const worker = await client.worker(app, { scope: ["read:data:s"] });
     await client.send("POST", "/v1/token/validate", { body: { token: worker.token } });
-    const [event] = await events("event_type=token_validated&limit=1");
-    expect(event?.detail).toContain('"validations":1');
+    // Written beside the answer, which does not wait for it.
+    await expect
+      .poll(async () => (await events("event_type=token_validated&limit=1"))[0]?.detail, { timeout: 5_000 })
+      .toContain('"validations":1');
   });
 });
 
