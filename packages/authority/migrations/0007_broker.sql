@@ -561,6 +561,7 @@ GRANT EXECUTE ON FUNCTION audit.submit_many(jsonb) TO {{authority}};
 GRANT SELECT, INSERT ON authority.apps, authority.workers, authority.broker_tokens, authority.used_nonces TO {{authority}};
 GRANT UPDATE (token_ttl, require_transcript, updated_at, deregistered_at) ON authority.apps TO {{authority}};
 GRANT SELECT, INSERT, DELETE ON authority.launch_tokens TO {{authority}};
+-- Nobody updates one; locking a row asks for the privilege.
 GRANT UPDATE (max_ttl) ON authority.launch_tokens TO {{authority}};
 GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON authority.app_secrets TO {{authority}};
 GRANT UPDATE (live) ON authority.broker_tokens TO {{authority}};
