@@ -71,6 +71,9 @@ async function watchThrough(
   return { accepted: times, refusals, checks: all.reduce((sum, { checks }) => sum + checks, 0), latest };
 }
 
+const refusedIn = ({ refusals }: ThreadReport): number =>
+  Object.values(refusals).reduce((sum, count) => sum + count, 0);
+
 async function revoke(target: string): Promise<number> {
   const token = await client.adminToken();
   const answer = await client.send("POST", "/v1/revoke", { token, body: { level: "agent", target } });
@@ -123,7 +126,9 @@ describe("a hundred verifiers in four threads, under load [SR-11] [AW-F34] [AW-F
     const worker = await client.worker(app, { scope: ["read:data:1"] });
     const seen = await underLoad(() => watchThrough(worker.token, () => revoke(worker.agentId)));
     expect(seen.latest).toBeLessThanOrEqual(BOUND_MS);
-    expect(seen.refusals["invalid_token"]).toBeGreaterThan(THREADS * VERIFIERS);
+    expect(refusedIn(seen)).toBeGreaterThanOrEqual(THREADS * VERIFIERS);
+    // Most learn of it; on a crowded machine some only know that they cannot know.
+    expect(seen.refusals["invalid_token"]).toBeGreaterThan(0);
   });
 
   it.each<[string, () => void, () => void]>([
@@ -138,7 +143,7 @@ describe("a hundred verifiers in four threads, under load [SR-11] [AW-F34] [AW-F
     const seen = await underLoad(() => watchThrough(worker.token, cutAndRevoke)).finally(mend);
     expect(seen.latest).toBeLessThanOrEqual(BOUND_MS);
     // They did not learn of it; they knew that they could not know.
-    expect(seen.refusals["unavailable"]).toBeGreaterThan(THREADS * VERIFIERS);
+    expect(seen.refusals["unavailable"]).toBeGreaterThanOrEqual(THREADS * VERIFIERS);
   });
 
   it("go on by themselves once the network is back", { timeout: 60_000 }, async () => {
