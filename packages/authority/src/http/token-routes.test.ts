@@ -166,7 +166,9 @@ describe("POST /oauth/token", () => {
 
   it("never answers a token of another profile's `typ` [SR-09]", async () => {
     const child = await core.child(await core.root());
-    const { token } = await core.issue(child, "agentwrit", { sub: "spiffe://agentwrit.local/agent/o1/t1/00" });
+    const { token } = await core.issue(child, "agentwrit", {
+      sub: "spiffe://agentwrit.local/agent/o1/t1/00",
+    });
     await expect(verifier.verify(token, { audience: AUDIENCE.orders })).rejects.toMatchObject({
       code: "invalid_token",
     });
