@@ -162,6 +162,7 @@ describe("records", () => {
       prev: FIRST_RECORD,
       delegator: from.agentId,
       delegate: to,
+      held: from.caller.scopes,
       scope,
       jti,
     });

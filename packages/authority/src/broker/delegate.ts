@@ -97,6 +97,7 @@ export function createDelegate(context: BrokerContext): Pick<Workers, "delegate"
       prev,
       delegator: by.sub,
       delegate: request.delegateTo,
+      held: by.scopes,
       scope: request.scope,
       jti,
     });

@@ -11,8 +11,15 @@ import type { AgentwritOptions, ProfileInput } from "./issue.ts";
 export function chainHash(chain: readonly DelegationLink[]): string | undefined {
   const last = chain.at(-1);
   if (!last) return undefined;
-  const { prev, agent, delegate, granted, jti } = last;
-  const statement = delegationStatement({ prev, delegator: agent, delegate, scope: granted, jti });
+  const { prev, agent, scope, delegate, granted, jti } = last;
+  const statement = delegationStatement({
+    prev,
+    delegator: agent,
+    delegate,
+    held: scope,
+    scope: granted,
+    jti,
+  });
   return createHash("sha256").update(statement).digest("hex");
 }
 

@@ -184,6 +184,7 @@ export class Agent implements AsyncDisposable {
         prev: this.claims.chain_hash ?? FIRST_RECORD,
         delegator: this.agentId,
         delegate,
+        held: this.claims.scope,
         scope: granted,
         jti,
       }),

@@ -37,6 +37,7 @@ export function delegated(
       prev,
       delegator: from.id,
       delegate: to.id,
+      held: from.scope,
       scope: to.scope,
       jti,
     });

@@ -38,6 +38,7 @@ const ALTERATIONS: readonly [string, Claims][] = [
     [`hop ${at}: what was granted, wider`, altered(at, (l) => ({ granted: [...l.granted, "write:data:7"] }))],
     [`hop ${at}: what was granted, nothing`, altered(at, () => ({ granted: [] }))],
     [`hop ${at}: what was held, narrower`, altered(at, () => ({ scope: ["read:other:1"] }))],
+    [`hop ${at}: what was held, wider`, altered(at, (l) => ({ scope: [...l.scope, "write:data:9"] }))],
     [`hop ${at}: the token's id`, altered(at, (l) => ({ jti: flip(l.jti) }))],
     [`hop ${at}: the hop before`, altered(at, (l) => ({ prev: flip(l.prev) }))],
     [`hop ${at}: the signature`, altered(at, (l) => ({ signature: flip(l.signature) }))],

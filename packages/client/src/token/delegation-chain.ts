@@ -3,8 +3,7 @@
  * nothing grew on the way.
  *
  * Guarantees: a chain of which a signed field was altered, a hop left out, added or swapped, or that leads to another
- * holder or scope than the token's, is refused. `delegated_at` and the scope that the first delegator held are covered by
- * the token's own signature alone.
+ * holder or scope than the token's, is refused. `delegated_at` is covered by the token's own signature alone.
  * Does not: look at that signature, nor say that the keys belonged to the delegators: the authority, which signs the
  * token, looked when it took the record in.
  */
@@ -123,6 +122,7 @@ export async function checkDelegationChain<Key>(
         prev,
         delegator: link.agent,
         delegate: link.delegate,
+        held: link.scope,
         scope: link.granted,
         jti: link.jti,
       }),

@@ -15,6 +15,8 @@ export interface DelegationStatement {
   /** SPIFFE ids. */
   readonly delegator: string;
   readonly delegate: string;
+  /** What the delegator holds, as its token says it. */
+  readonly held: readonly string[];
   /** What is handed on. */
   readonly scope: readonly string[];
   /** `jti` of the token that the hop makes, 32 hex digits, chosen by whoever signs. */
@@ -45,6 +47,7 @@ export function delegationStatement(of: DelegationStatement): string {
   return JSON.stringify({
     delegate: of.delegate,
     delegator: of.delegator,
+    held: of.held,
     jti: of.jti,
     prev: of.prev,
     scope: of.scope,
