@@ -143,6 +143,37 @@ if (testDatabaseUrl === undefined) {
       expect(rows[0]?.living).toBe(0);
     });
 
+    it("the end of a whole tenant waits for a registration under way, and ends its worker [SR-13] [AW-F14]", async () => {
+      const own = await openTestBroker();
+      const theirs = await own.app();
+      const requests = await Promise.all(Array.from({ length: 8 }, () => own.registration(theirs)));
+      const gate = Promise.withResolvers<void>();
+      const locked = Promise.withResolvers<void>();
+      // What a registration holds while it makes its worker.
+      const underWay = own.store.transaction("authority", async (tx) => {
+        await tx.query(`SELECT FROM authority.principals WHERE id = $1 FOR SHARE`, [theirs.id]);
+        locked.resolve();
+        await gate.promise;
+      });
+      await locked.promise;
+      let done = false;
+      const ending = own.broker
+        .revoke(own.admin, { level: "tenant", target: "default" })
+        .finally(() => (done = true));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(done).toBe(false);
+      gate.resolve();
+      const [, , ...results] = await Promise.allSettled([
+        underWay,
+        ending,
+        ...requests.map((request) => own.broker.workers.register(request)),
+      ]);
+      for (const one of results) {
+        if (one.status === "fulfilled") expect(await own.stands(one.value.token)).toBe(false);
+      }
+      await own.close();
+    });
+
     it("ends of a chain against hops and renewals in it leave nothing alive below, and no dead-lock [SR-13] [AW-D03]", async () => {
       for (let round = 0; round < 6; round += 1) {
         const [a, b, c] = await Promise.all([world.worker(app), world.worker(app), world.worker(app)]);

@@ -172,10 +172,15 @@ export function createRevoke(context: BrokerContext): Broker["revoke"] {
           ? NOTHING
           : { principals: [target], end: (tx) => cut(tx, target, null, reason) };
       }
-      case "tenant":
+      case "tenant": {
         if (target !== tenant) return NOTHING;
+        const { rows: apps } = await pool.query<{ id: string }>(
+          `SELECT id FROM authority.principals WHERE tenant = $1 AND kind = 'app'`,
+          [tenant],
+        );
         return {
-          principals: [],
+          // A registration under way holds its app: we wait for it and end its worker, or it finds its launch token gone.
+          principals: apps.map((row) => row.id),
           async end(tx) {
             await endLaunchTokens(tx, null);
             // The operator's own token stays: somebody has to see to what comes next.
@@ -190,6 +195,7 @@ export function createRevoke(context: BrokerContext): Broker["revoke"] {
             );
           },
         };
+      }
     }
   }
 
