@@ -179,6 +179,26 @@ it("a transcript proof that is sent must hold: no part of the registration can b
   }
 });
 
+it.each([
+  ["out of", true, undefined],
+  ["into", undefined, true],
+])(
+  "nobody between takes the binding to the key %s a transcript [AW-D14] [AW-D15]",
+  async (_, meant, sent) => {
+    const key = workerKey();
+    const { bind: _none, ...base } = await world.registration(app);
+    const request = {
+      ...base,
+      publicKey: key.publicKey,
+      signature: sign(null, Buffer.from(base.nonce, "hex"), key.privateKey).toString("base64"),
+    };
+    const transcript = transcriptSignature({ ...request, ...(meant && { bind: meant }) }, key);
+    expect(await code({ ...request, ...(sent && { bind: sent }), transcriptSignature: transcript })).toBe(
+      "invalid_credentials",
+    );
+  },
+);
+
 it("an app can demand the transcript; without it nothing is consumed [AW-D14]", async () => {
   const strict = await world.app();
   await world.broker.apps.update(world.admin, strict.appId, { requireTranscript: true });

@@ -82,7 +82,15 @@ export async function register(
         signature: key.signBase64(Buffer.from(nonce, "hex")),
         // Covers what the plain signature leaves open, so that nobody on the way can swap a part (AW-D14).
         transcript_signature: key.signBase64(
-          registrationTranscript({ nonce, launchToken, publicKey, orchId, taskId, requestedScope: scope }),
+          registrationTranscript({
+            nonce,
+            launchToken,
+            publicKey,
+            orchId,
+            taskId,
+            requestedScope: scope,
+            ...(request.bind === true && { bind: true }),
+          }),
         ),
         orch_id: orchId,
         task_id: taskId,

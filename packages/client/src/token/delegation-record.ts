@@ -64,11 +64,14 @@ export interface RegistrationTranscript {
   readonly orchId: string;
   readonly taskId: string;
   readonly requestedScope: readonly string[];
+  /** The token is to be bound to the key: named only then, so that nobody between can leave it out. */
+  readonly bind?: boolean;
 }
 
 /** The text that `transcript_signature` covers. */
 export function registrationTranscript(of: RegistrationTranscript): string {
   return JSON.stringify({
+    ...(of.bind && { bind: true }),
     launch_token: of.launchToken,
     nonce: of.nonce,
     orch_id: of.orchId,
