@@ -137,6 +137,8 @@ describe("a query", () => {
     ["cursor or offset", { cursor: 5, offset: 5 }],
     ["since", { since: "yesterday" }],
     ["since", { since: "2030-13-01T00:00:00Z" }],
+    ["since", { since: "0000-01-01T00:00:00Z" }],
+    ["until", { until: "2030-01-01T00:00:00+23:00" }],
     ["until", { until: "2030-01-01" }],
     ["outcome", { outcome: "success" as never }],
     ["outcome", { outcome: [] }],

@@ -89,7 +89,8 @@ const isText = (value: string): boolean => !value.includes("\0") && value.isWell
 
 function isTime(value: string): boolean {
   return (
-    /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/.test(value) &&
+    // The database knows no year 0, and no offset of sixteen hours.
+    /^(?!0000)\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-](?:0\d|1[0-5]):\d\d)$/.test(value) &&
     !Number.isNaN(Date.parse(value))
   );
 }

@@ -5,7 +5,7 @@
  * promise more; deregistering ends the app's tokens, launch tokens and workers in one transaction. Secrets are kept as HMACs;
  * every failed sign-in costs the same, whoever it names.
  */
-import { DeputizeError, type GrantId, type PrincipalId, newId, randomHex } from "@deputize/core";
+import { DeputizeError, type GrantId, type PrincipalId, isUuid, newId, randomHex } from "@deputize/core";
 import { type Queryable, sqlState } from "@deputize/store";
 import { deriveKey, mac } from "../credentials/derive-key.ts";
 import type { Principals } from "../principals/principals.ts";
@@ -143,7 +143,7 @@ export function createApps(context: BrokerContext, principals: Principals): Apps
       if (!Number.isInteger(limit) || limit < 1 || limit > PAGE.max) {
         throw new DeputizeError("invalid_request", "`limit` is 1 to 1000");
       }
-      if (page.cursor !== undefined && !/^[0-9a-f-]{36}$/.test(page.cursor)) {
+      if (page.cursor !== undefined && !isUuid(page.cursor)) {
         throw new DeputizeError("invalid_request", "`cursor` is the `next` of an answer");
       }
       const pool = store.pool("authority");

@@ -211,6 +211,7 @@ describe("the audit query", () => {
     "outcome=maybe",
     "order=sideways",
     "cursor=x",
+    "since=0000-01-01T00:00:00Z",
     "colour=red",
     "limit=1&limit=2",
     "offset=1&cursor=1",
@@ -257,7 +258,7 @@ describe("the list of apps", () => {
       cursor = page.next === undefined ? "" : `&cursor=${page.next}`;
     } while (cursor !== "");
     expect(ids).toEqual(whole.apps.map((one: { app_id: string }) => one.app_id));
-    for (const query of ["limit=0", "limit=1001", "limit=x", "page=2"]) {
+    for (const query of ["limit=0", "limit=1001", "limit=x", "page=2", `cursor=${"-".repeat(36)}`]) {
       expect((await list(query)).error_code, query).toBe("invalid_request");
     }
   });
