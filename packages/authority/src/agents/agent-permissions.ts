@@ -110,12 +110,8 @@ export function createAgentPermissions(context: AuthorityContext, rows: AgentRow
       action,
       async (tx, { principal_id: id }) => {
         requireAdmin(by);
-        await tx.query("SELECT 1 FROM authority.principals WHERE tenant = $1 AND id = $2 FOR UPDATE", [
-          by.tenant,
-          id,
-        ]);
-        // Read after the lock: what another administrator changed just now is there.
-        const row = await rows.require(tx, by, agentId);
+        // What another administrator changed just now is there.
+        const row = await rows.hold(tx, by, agentId);
         if (!(await work(tx, row))) return;
         const after = await rows.require(tx, by, agentId);
         const scopes = combine(after.scopes, after.roles);

@@ -52,6 +52,8 @@ export interface AgentRows {
   find(query: Queryable, by: AgentManager, page?: AgentPage): Promise<AgentRow[]>;
   /** One of them. Throws `not_found`. */
   require(query: Queryable, by: AgentManager, agentId: string): Promise<AgentRow>;
+  /** The same, held against other changes until the transaction commits, and read after that. Throws `not_found`. */
+  hold(tx: Queryable, by: AgentManager, agentId: string): Promise<AgentRow>;
   /** One change to an agent that `by` manages, with its entry, in one transaction. Throws `not_found`. */
   change<T>(
     by: AgentManager,
@@ -127,6 +129,13 @@ export function createAgentRows(context: Pick<AuthorityContext, "store" | "audit
         ...(cursor !== undefined && isUuid(cursor) && { cursor }),
       }),
     require,
+    async hold(tx, by, agentId) {
+      await tx.query("SELECT 1 FROM authority.principals WHERE tenant = $1 AND id = $2 FOR UPDATE", [
+        by.tenant,
+        agentId,
+      ]);
+      return require(tx, by, agentId);
+    },
     async change(by, agentId, action, work, detail = {}) {
       const entry = {
         action,

@@ -258,7 +258,8 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
       }),
 
     suspend: (by, agentId) =>
-      change(by, agentId, "agent.suspended", async (tx, row) => {
+      change(by, agentId, "agent.suspended", async (tx) => {
+        const row = await rows.hold(tx, by, agentId);
         await principals.suspend(tx, { tenant: by.tenant, id: row.principal_id }, "suspended");
         await tx.query(
           // An administrator's word is not undone by the owner suspending once more.
@@ -269,7 +270,9 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
       }),
 
     resume: (by, agentId) =>
-      change(by, agentId, "agent.resumed", async (tx, row) => {
+      change(by, agentId, "agent.resumed", async (tx) => {
+        // Whoever suspends it at the same moment came before, or waits.
+        const row = await rows.hold(tx, by, agentId);
         if (row.state === "active") return;
         if (!by.isAdmin && row.suspended_by !== by.subject) {
           throw new DeputizeError("forbidden", "an administrator suspended the agent; ask one");
