@@ -2,7 +2,8 @@
  * A worker's credential in hand: what it is, what it may do, and what its holder can do with it.
  *
  * Guarantees: after `release` nothing is sent with the token any more, and `renew` and `delegate` throw here; parallel
- * renewals and releases are one; `release` is quiet about a token that ended before. `enforce` and `can` refuse by default:
+ * renewals and releases are one; `release` is quiet about a token that ended before, unless the answer to a renewal was lost
+ * and a successor in nobody's hands may live. `enforce` and `can` refuse by default:
  * nothing asked, a released or expired token, a malformed scope are all a no.
  * Does not: protect what others check. A service that is handed the token verifies it itself.
  */
@@ -14,7 +15,7 @@ import type { AgentClaims, DelegationRecord } from "./agent-claims.ts";
 import { readClaims } from "./agent-claims.ts";
 import { startAutoRenew } from "./auto-renew.ts";
 import type { BrokerHttp } from "./broker-http.ts";
-import { AuthenticationError, AuthorizationError, TransportError } from "./errors.ts";
+import { AuthenticationError, AuthorizationError, ProblemResponseError, TransportError } from "./errors.ts";
 import { type ValidateResult, askBroker, invalidResult } from "./validate.ts";
 import type { WorkerKey } from "./worker-key.ts";
 
@@ -65,6 +66,8 @@ export class Agent implements AsyncDisposable {
   #renewing: Promise<void> | undefined;
   #releasing: Promise<void> | undefined;
   #released = false;
+  /** Until when a successor that never arrived may live, on the monotonic clock. */
+  #lostEndsAt = 0;
   readonly #stopRenewing: () => void;
 
   /** Made by `DeputizeApp.createAgent`, `registerAgent`, `delegate` and `accept`. */
@@ -151,7 +154,10 @@ export class Agent implements AsyncDisposable {
     });
   }
 
-  /** Ends the token and everything delegated from it. Repeating it, or a token that ended before, is no error. */
+  /**
+   * Ends the token and everything delegated from it. Repeating it, or a token that ended before, is no error. Throws
+   * `TransportError` when the broker cannot be asked, or knows the token no more after a renewal whose answer was lost.
+   */
   async release(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#released = true;
     this.#stopRenewing();
@@ -286,21 +292,28 @@ export class Agent implements AsyncDisposable {
   }
 
   async #renew(signal: AbortSignal | undefined): Promise<void> {
-    const { http } = this.#context;
-    const answer = await http.send({
-      method: "POST",
-      path: "/v1/token/renew",
-      credentials: () => this.#credentials("POST", `${http.brokerUrl}/v1/token/renew`),
-      repeatable: false,
-      signal,
-    });
-    const { token, expiresIn } = readIssued(answer);
-    this.#held = this.#hold(token, expiresIn);
+    const { http, clock } = this.#context;
+    try {
+      const answer = await http.send({
+        method: "POST",
+        path: "/v1/token/renew",
+        credentials: () => this.#credentials("POST", `${http.brokerUrl}/v1/token/renew`),
+        repeatable: false,
+        signal,
+      });
+      const { token, expiresIn } = readIssued(answer);
+      this.#held = this.#hold(token, expiresIn);
+      this.#lostEndsAt = 0;
+    } catch (error) {
+      const refused = error instanceof ProblemResponseError && error.statusCode < 500;
+      if (!refused) this.#lostEndsAt = clock.monotonicMs() + this.#held.expiresIn * 1000;
+      throw error;
+    }
   }
 
   async #release(signal: AbortSignal | undefined): Promise<void> {
     await this.#renewing?.catch(() => undefined);
-    const { http } = this.#context;
+    const { http, clock } = this.#context;
     try {
       await http.send({
         method: "POST",
@@ -312,6 +325,11 @@ export class Agent implements AsyncDisposable {
     } catch (error) {
       // It ended before: expired, revoked, released by somebody else, or by our own lost attempt.
       if (!(error instanceof AuthenticationError)) throw error;
+      if (clock.monotonicMs() >= this.#lostEndsAt) return;
+      throw new TransportError(
+        "the answer to a renewal was lost: the token's successor may live until it expires; have an operator revoke the agent",
+        error,
+      );
     }
   }
 }

@@ -151,6 +151,30 @@ describe("an agent", () => {
     await short.release();
   });
 
+  it("does not call itself released when a renewal's answer was lost and what it handed on lives [AW-F11] [AW-F39]", async () => {
+    let lost = false;
+    const losing: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      const { pathname } = new URL(input instanceof Request ? input.url : input);
+      if (!lost || pathname !== "/v1/token/renew") return response;
+      throw new TypeError("fetch failed");
+    };
+    const away = await broker.newApp(CEILING, { fetch: losing });
+    const [lead, helper] = await Promise.all(
+      ["lead", "helper"].map((task) =>
+        away.createAgent({ orchestration: "sdk", task, scope: ["read:data:1"] }),
+      ),
+    );
+    if (!lead || !helper) throw new Error("no agents");
+    const handedOn = await lead.delegate(helper, "read:data:1");
+    lost = true;
+    await expect(lead.renew()).rejects.toThrow(TransportError);
+    await expect(lead.release()).rejects.toThrow(/revoke the agent/);
+    expect(await app.validate(handedOn.accessToken)).toMatchObject({ valid: true });
+    await broker.operator.revoke({ level: "agent", target: lead.agentId });
+    expect(await app.validate(handedOn.accessToken)).toMatchObject({ valid: false });
+  });
+
   it("renews in place, once for parallel calls; the old token dies [AW-F11] [AW-F39]", async () => {
     await using agent = await agentFor(["read:data:1"]);
     const before = agent.accessToken;
