@@ -65,6 +65,20 @@ it("a child never lives longer than its parent [AW-D01]", async () => {
   expect(hop.caller.expiresAt).toBe(from.caller.expiresAt);
 });
 
+it("in the last second of a token nothing is handed on, and nothing recorded; it can still be renewed [AW-D01] [AW-D23]", async () => {
+  const [from, to] = await Promise.all([world.worker(app, { maxTtlSeconds: 60 }), world.worker(app)]);
+  world.clock.advance(from.caller.expiresAt * 1000 - world.clock.nowMs() + 100);
+  const before = await world.recorded("delegation_created");
+  await expect(world.delegate(from.caller, to.agentId, ["read:data:1"])).rejects.toMatchObject({
+    code: "grant_revoked",
+  });
+  expect(await world.recorded("delegation_created")).toEqual(before);
+  const renewed = await world.broker.workers.renew(from.caller);
+  expect(
+    (await world.delegate(await world.broker.verify(renewed.token), to.agentId, ["read:data:1"])).expiresIn,
+  ).toBe(60);
+});
+
 it("goes five hops deep and not six [AW-F13]", async () => {
   const chain = await workers(7);
   let caller = chain[0]?.caller as BrokerCaller;

@@ -140,6 +140,10 @@ export function createDelegate(context: BrokerContext): Pick<Workers, "delegate"
       const ttlSeconds = Math.min(asked <= 0 ? DELEGATE_TTL_SECONDS : asked, settings.lifetimes.maxSeconds);
 
       const now = thisSecond(clock);
+      // A token of no second cannot be signed, so nothing may be written for it either.
+      if (now.seconds >= by.expiresAt) {
+        throw new DeputizeError("grant_revoked", "the token is about to end; renew it or get a new one");
+      }
       const { link, record } = await recordHop(by, claims, request, new Date(clock.nowMs()).toISOString());
       const chain = [...chainOf(claims), link];
       if (JSON.stringify(chain).length > CHAIN_CHARACTERS) {
