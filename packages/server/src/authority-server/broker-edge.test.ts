@@ -117,6 +117,16 @@ describe("every answer", () => {
     expect(body.detail).not.toMatch(/signature|segment|malformed/i);
   });
 
+  it.each([
+    ["two of one kind", { authorization: "Bearer a.b.c, Bearer d.e.f" }],
+    ["two of two kinds", { authorization: "Bearer a.b.c", "x-api-key": "k" }],
+  ])("with %s is 400, also where none is asked for [SR-26]", async (_what, headers) => {
+    for (const path of ["/v1/token/validate", "/v1/token/validate?"]) {
+      const { status, body } = await client.send("POST", path, { headers, body: { token: "x" } });
+      expect([status, body.error_code], path).toEqual([400, "invalid_request"]);
+    }
+  });
+
   it("echoes a printable request id of at most 128 characters, and no other", async () => {
     const ask = async (id: string) =>
       (await client.send("GET", "/v1/nowhere", { headers: { "x-request-id": id } })).headers.get(

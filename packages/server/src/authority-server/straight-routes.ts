@@ -2,7 +2,7 @@
  * A straight way for the few routes that programs call all the time: from the socket to the answer without a framework.
  *
  * Guarantees: the same checks, answers and headers as the same routes behind the framework, which serve every other spelling
- * of their address.
+ * of their address, and requests with a credential, which these routes ask for none of.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type StraightRoute, brokerHeaders, requestIdOf, toBrokerProblem } from "@deputize/authority";
@@ -12,6 +12,8 @@ import { type NodeHandler, headerOf, pathOf, problemHeaders } from "./http-serve
 import type { SourceAddress } from "./source-address.ts";
 
 const MAX_BYTES = 1_048_576;
+/** Of these a request has one at most: whether it has is looked at behind the framework. */
+const CREDENTIALS = ["authorization", "cookie", "x-api-key"] as const;
 const SUCCEEDED = { "http.response.status_code": 200 } as const;
 
 export interface StraightRoutesOptions {
@@ -79,7 +81,7 @@ export function withStraightRoutes(options: StraightRoutesOptions): NodeHandler 
   return (request, response) => {
     const { method = "", url = "" } = request;
     const route = routes.get(`${method} ${url}`);
-    if (route === undefined) {
+    if (route === undefined || CREDENTIALS.some((name) => request.headers[name] !== undefined)) {
       otherwise(request, response);
       return;
     }
