@@ -11,7 +11,7 @@ import type { AuthorityContext } from "../ports.ts";
 /** Who decides about agents: an administrator, the person who owns the agent, or whose address was named for it. */
 export type AgentManager = Pick<Caller, "tenant" | "subject"> & {
   readonly isAdmin: boolean;
-  /** The manager's own address, by which they find agents that others registered for them. */
+  /** The manager's own address where it is vouched for, by which they find agents that others registered for them. */
   readonly email?: string;
 };
 

@@ -233,6 +233,36 @@ describe("the life of an agent", () => {
     expect((await login(agent.key)).status).toBe(200);
   });
 
+  it("is in nobody's hands who only typed its owner's address at sign-up, before or after it was registered [AA-D02]", async () => {
+    const password = "kj3h-Zebra-quartz-91";
+    const signUp = async (email: string): Promise<Visitor> => {
+      const stranger = world.visitor({ source: source() });
+      await stranger.send("POST", "/api/auth/signup", { email, name: "Mallory", password });
+      const signedIn = await stranger.send("POST", "/api/auth/login", { email, password });
+      expect(signedIn.status).toBe(200);
+      stranger.token = signedIn.body.access_token;
+      return stranger;
+    };
+    const first = await signUp("taken.before@example.com");
+    const vouched = await register(ada, "taken.before@example.com");
+    const later = await register(ada, "taken.after@example.com");
+    const open = await register(world.visitor({ source: source() }), "taken.after@example.com");
+    const second = await signUp("taken.after@example.com");
+    for (const [who, { id }] of [
+      [first, vouched],
+      [second, later],
+      [second, open],
+    ] as const) {
+      expect((await who.send("GET", "/agents")).body["agents"]).toEqual([]);
+      expect((await who.send("POST", `/agents/${id}/keys`, {})).status).toBe(404);
+      expect((await who.send("POST", `/agents/${id}/confirm`)).status).toBe(404);
+    }
+    expect((await ada.send("POST", `/agents/${open.id}/confirm`)).status).toBe(200);
+    expect((await second.send("GET", `/agents/${open.id}`)).status).toBe(404);
+    await register(second, "taken.after@example.com");
+    expect((await second.send("GET", "/agents")).body["agents"]).toHaveLength(1);
+  });
+
   it("is resumed by its owner unless an administrator suspended it", async () => {
     const made = await alice.send("POST", "/agents/register", {
       agent_name: "Paused",

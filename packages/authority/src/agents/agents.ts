@@ -5,6 +5,7 @@
  * powerless until the owner or an administrator confirms it, so that open registration opens nothing [AA-D02]; the key
  * is shown once; what is suspended or removed stops at once, with everything that hangs from it. Built-in agents are made
  * from the installation's secrets at start.
+ * An address that was typed at sign-up gives nobody an agent that was registered for it.
  * Does not: prove that a person's address is theirs; whoever makes accounts does.
  */
 import {
@@ -141,7 +142,7 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
         const made = await tx.query(
           `INSERT INTO authority.agents (principal_id, tenant, name, owner_email, owner_id, built_in, created_at, confirmed_at, confirmed_by)
            SELECT $1, $2, $3, $4, coalesce($5::uuid, CASE WHEN $7::uuid IS NOT NULL THEN
-             (SELECT p.principal_id FROM authority.people p WHERE p.tenant = $2 AND p.email = $4) END),
+             (SELECT p.principal_id FROM authority.people p WHERE p.tenant = $2 AND p.email = $4 AND p.address_vouched) END),
              false, $6, CASE WHEN $7::uuid IS NOT NULL THEN $6::timestamptz END, $7
            WHERE NOT EXISTS (SELECT 1 FROM authority.agents b WHERE b.tenant = $2 AND b.built_in AND lower(b.name) = lower($3))
            ON CONFLICT DO NOTHING`,
@@ -184,7 +185,8 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
         }
         await tx.query(
           `UPDATE authority.agents a SET confirmed_at = $3, confirmed_by = $4, owner_id =
-             (SELECT p.principal_id FROM authority.people p WHERE p.tenant = a.tenant AND p.email = a.owner_email)
+             (SELECT p.principal_id FROM authority.people p
+                WHERE p.tenant = a.tenant AND p.email = a.owner_email AND p.address_vouched)
            WHERE a.tenant = $1 AND a.principal_id = $2`,
           [by.tenant, agentId, now(), by.subject],
         );

@@ -33,8 +33,8 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
   const hasCredential = (request: Request) =>
     request.headers.has("authorization") || readCookie(request, SESSION_COOKIE) !== undefined;
 
-  /** A person at a session of their own; what they may manage is theirs, or all for administrators. */
-  async function manager(c: Context): Promise<AgentManager> {
+  /** A person at a session of their own, and their address, vouched for or not. */
+  async function person(c: Context): Promise<{ by: AgentManager; email: string | undefined }> {
     const caller: Caller = await authenticate(c.req.raw);
     if (!caller.session || caller.actors.length > 0) {
       throw new DeputizeError(
@@ -42,18 +42,25 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
         "a person manages agents, at a session of their own",
       );
     }
-    const person = await people.get(caller.subject, caller.tenant);
-    return {
+    const found = await people.get(caller.subject, caller.tenant);
+    const by = {
       tenant: caller.tenant,
       subject: caller.subject,
       isAdmin: caller.roles.includes("admin"),
-      ...(person && { email: person.email }),
+      ...(found?.addressVouched && { email: found.email }),
     };
+    return { by, email: found?.email };
   }
 
+  /** What a person may manage is theirs, or all for administrators. */
+  const manager = async (c: Context): Promise<AgentManager> => (await person(c)).by;
+
   /** For whom an agent is registered: the person's own address, or anybody's when an administrator vouches. */
-  function owning(by: AgentManager, email: string): { owner?: PrincipalId; vouchedBy?: PrincipalId } {
-    if (by.email === email) return { owner: by.subject };
+  function owning(
+    { by, email: own }: { by: AgentManager; email: string | undefined },
+    email: string,
+  ): { owner?: PrincipalId; vouchedBy?: PrincipalId } {
+    if (own === email) return { owner: by.subject };
     if (by.isAdmin) return { vouchedBy: by.subject };
     throw new DeputizeError("forbidden", "register agents under your own address");
   }
@@ -63,13 +70,13 @@ export function agentRoutes(options: AgentRoutesOptions): Hono {
     if (options.registration !== "open" && !hasCredential(c.req.raw)) {
       throw new DeputizeError("unauthenticated", "sign in first: an agent is registered by its owner");
     }
-    const by = hasCredential(c.req.raw) ? await manager(c) : undefined;
+    const who = hasCredential(c.req.raw) ? await person(c) : undefined;
     const body = await readJson(c, RegisterAgentBody);
     const made = await agents.register({
       name: body.agent_name,
       ownerEmail: body.owner_email,
       source: sourceOf(c),
-      ...(by && owning(by, body.owner_email)),
+      ...(who && owning(who, body.owner_email)),
     });
     return c.json({ agent_id: made.agentId, ...keyAnswer(made) }, 201);
   });

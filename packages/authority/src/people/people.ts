@@ -86,6 +86,7 @@ export function createPeople(context: AuthorityContext, passwords: PasswordHashe
     name: string;
     role: Role;
     hash: string | undefined;
+    addressVouched: boolean;
     action: string;
   }): Promise<boolean> {
     return store.transaction("authority", async (tx) => {
@@ -102,9 +103,9 @@ export function createPeople(context: AuthorityContext, passwords: PasswordHashe
         name: person.name,
       });
       const made = await tx.query(
-        `INSERT INTO authority.people (principal_id, tenant, email, name, role, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING`,
-        [person.id, person.tenant, person.email, person.name, person.role, now()],
+        `INSERT INTO authority.people (principal_id, tenant, email, name, role, created_at, updated_at, address_vouched)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $7) ON CONFLICT DO NOTHING`,
+        [person.id, person.tenant, person.email, person.name, person.role, now(), person.addressVouched],
       );
       if (made.rowCount === 0) throw new AddressTaken();
       if (person.hash !== undefined) {
@@ -173,7 +174,8 @@ export function createPeople(context: AuthorityContext, passwords: PasswordHashe
       }
       const hash = password === undefined ? undefined : await passwords.hash(password);
       try {
-        if (await insert({ id, tenant, email, name, role, hash, action: "person.created" })) return;
+        const made = { id, tenant, email, name, role, hash, addressVouched: true, action: "person.created" };
+        if (await insert(made)) return;
       } catch (error) {
         // Another process made the very same person since we looked, or somebody took the address.
         if (await find(pool, "p.principal_id", id, tenant)) return;
@@ -195,6 +197,7 @@ export function createPeople(context: AuthorityContext, passwords: PasswordHashe
           name,
           role: "customer",
           hash,
+          addressVouched: false,
           action: "person.signed_up",
         });
       } catch (error) {

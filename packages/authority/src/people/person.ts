@@ -12,6 +12,8 @@ export interface Person {
   readonly name: string;
   readonly role: Role;
   readonly state: "active" | "suspended";
+  /** False where the person typed the address at sign-up and nobody vouched for it. */
+  readonly addressVouched: boolean;
 }
 
 /** Printable text of one line; it ends up in pages, cards and logs. */
@@ -41,6 +43,7 @@ export interface PersonRow {
   name: string;
   role: string;
   state: string;
+  address_vouched: boolean;
 }
 
 export function personFromRow(row: PersonRow): Person {
@@ -51,10 +54,12 @@ export function personFromRow(row: PersonRow): Person {
     name: row.name,
     role: row.role as Role,
     state: row.state === "active" ? "active" : "suspended",
+    addressVouched: row.address_vouched,
   };
 }
 
 /** The columns of `PersonRow`, from `authority.people p` joined with `authority.principals pr`. */
-export const PERSON_COLUMNS = "p.principal_id AS id, p.tenant, p.email, p.name, p.role, pr.state";
+export const PERSON_COLUMNS =
+  "p.principal_id AS id, p.tenant, p.email, p.name, p.role, p.address_vouched, pr.state";
 export const PERSON_TABLES =
   "authority.people p JOIN authority.principals pr ON pr.tenant = p.tenant AND pr.id = p.principal_id";
