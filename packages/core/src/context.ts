@@ -13,6 +13,8 @@ export interface RequestContext {
   readonly clientRequestId?: string;
   /** W3C trace context of the request, when it came with one. */
   readonly traceparent?: string;
+  /** Address that the request came from, as far as proxies can be believed; for the audit log. */
+  readonly source?: string;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();

@@ -1,5 +1,5 @@
 /**
- * Entries of the broker's rooms: who, as what, for which app, task and grant, and the request's id. Action names are the
+ * Entries of the broker's rooms: who, as what, from where, for which app, task and grant, and the request's id. Action names are the
  * protocol's event types.
  */
 import { currentContext } from "@deputize/core";
@@ -18,15 +18,21 @@ export interface EventRest {
 
 /** An event of nobody in particular yet: SQL or the caller of this fills in who. */
 export function bareEvent(tenant: string, rest: EventRest): AuditEvent {
-  const requestId = currentContext()?.requestId;
-  return { tenant, outcome: "allowed", ...(requestId !== undefined && { requestId }), ...rest };
+  const { requestId, source } = currentContext() ?? {};
+  return {
+    tenant,
+    outcome: "allowed",
+    ...(requestId !== undefined && { requestId }),
+    ...rest,
+    ...(source !== undefined && { detail: { source, ...rest.detail } }),
+  };
 }
 
 /** An event that `by` caused. */
 export function callerEvent(by: BrokerCaller, rest: EventRest): AuditEvent {
   const grant = by.grants.at(-1);
   return {
-    ...bareEvent(by.tenant, rest),
+    ...bareEvent(by.tenant, { ...rest, detail: { jti: by.jti, ...rest.detail } }),
     subject: subjectOf(by),
     actors: actorsOf(by),
     agent: by.sub,
@@ -34,6 +40,5 @@ export function callerEvent(by: BrokerCaller, rest: EventRest): AuditEvent {
     ...(grant && { grant, grants: by.grants }),
     ...(by.taskId && { task: by.taskId }),
     ...(by.orchId && { orchestration: by.orchId }),
-    detail: { jti: by.jti, ...rest.detail },
   };
 }

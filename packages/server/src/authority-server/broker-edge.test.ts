@@ -208,6 +208,23 @@ describe("every answer", () => {
   });
 });
 
+describe("what was done", () => {
+  it("is recorded with the address that it came from, refusals and successes alike [AW-D23]", async () => {
+    const { url, adminSecret } = await another({ DEPUTIZE_TRUSTED_PROXIES: "127.0.0.1" });
+    const headers = { "x-forwarded-for": "192.0.2.7" };
+    const there = brokerClient({ url, adminSecret });
+    const signedIn = await there.send("POST", "/v1/admin/auth", { headers, body: { secret: adminSecret } });
+    const token = signedIn.body.access_token;
+    const body = { level: "task", target: "nobody's" };
+    await there.send("POST", "/v1/revoke", { headers, token, body });
+    await there.send("POST", "/v1/token/renew", { headers, token });
+    for (const action of ["admin_auth", "token_revoked", "token_renewal_failed"]) {
+      const found = await there.send("GET", `/v1/audit/events?event_type=${action}`, { token });
+      expect(JSON.parse(found.body.events[0].detail), action).toMatchObject({ source: "192.0.2.7" });
+    }
+  });
+});
+
 describe("the audit query", () => {
   it.each([
     "since=yesterday",

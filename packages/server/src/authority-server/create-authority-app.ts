@@ -170,7 +170,11 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
   app.notFound((c) => refuse(c, unknownRoute(app, c)));
   app.use(
     observe({ metrics, logger }),
-    brokerRequest({ allowedHosts: options.allowedHosts, secure: publicUrl.startsWith("https://") }),
+    brokerRequest({
+      allowedHosts: options.allowedHosts,
+      secure: publicUrl.startsWith("https://"),
+      sourceOf,
+    }),
   );
   app.route("/", routes);
   app.route(

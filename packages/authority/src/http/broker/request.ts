@@ -5,7 +5,7 @@
  * printable and at most 128 characters long; otherwise 16 hex digits of ours.
  */
 import { randomUUID } from "node:crypto";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { DeputizeError, withContext } from "@deputize/core";
 import { assertOneCredential, assertStorableAddress } from "@deputize/client";
 import { MAX_BODY_BYTES } from "./read-body.ts";
@@ -18,6 +18,8 @@ export interface BrokerRequestOptions {
   readonly allowedHosts: readonly string[];
   /** The public address is https: tell browsers to stay there. */
   readonly secure: boolean;
+  /** Where a request comes from, for what it does to be recorded with it. */
+  readonly sourceOf?: (c: Context) => string;
 }
 
 /** Headers that every answer of the protocol carries, besides its request id. */
@@ -57,7 +59,11 @@ export function brokerRequest(options: BrokerRequestOptions): MiddlewareHandler 
     }
     const traceparent = c.req.header("traceparent");
     await withContext(
-      { requestId, ...(traceparent !== undefined && TRACEPARENT.test(traceparent) && { traceparent }) },
+      {
+        requestId,
+        ...(traceparent !== undefined && TRACEPARENT.test(traceparent) && { traceparent }),
+        ...(options.sourceOf && { source: options.sourceOf(c) }),
+      },
       next,
     );
     // Answers that a room made whole do not know what was prepared above.
