@@ -156,6 +156,16 @@ describe("refresh tokens", () => {
     expect((await the.refresh(second.body.refresh_token)).status).toBe(200);
   });
 
+  it("spend nobody's allowance once their family has ended [AA-F03] [AA-F06]", async () => {
+    const agent = await the.agent();
+    const { body } = await the.login(agent.key);
+    await the.world
+      .visitor({ source: the.source() })
+      .send("POST", "/auth/revoke", { token: body.refresh_token });
+    for (let i = 0; i < 61; i += 1) expect((await the.refresh(body.refresh_token)).status).toBe(401);
+    expect((await the.login(agent.key)).status).toBe(200);
+  });
+
   it("answer a retry within ten seconds with the same successor, and end the family at any other second use [AA-F06] [SR-25]", async () => {
     const agent = await the.agent();
     const first = (await the.login(agent.key)).body;

@@ -369,7 +369,10 @@ export function createAgentSessions(
     async refresh(refreshToken, source) {
       await throttle.arrives({ source });
       const of = await families.holderOf(store.pool("authority"), refreshToken);
-      if (of?.keyId !== undefined) await throttle.signsIn({ source, keyId: of.keyId, agent: of.principal });
+      if (of?.keyId !== undefined) {
+        const { keyId, principal: agent, owner } = of;
+        await throttle.signsIn({ source, keyId, agent, ...(owner !== undefined && { owner }) });
+      }
       const outcome = await store.transaction("authority", (tx) => continueFamily(tx, refreshToken));
       if (outcome.kind === "refused") {
         if (outcome.of) await refused(outcome.of, "agent.refreshed", outcome.reason, {});

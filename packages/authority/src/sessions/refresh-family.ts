@@ -23,8 +23,14 @@ export interface RefreshFamily {
   begin(tx: Queryable, session: { tenant: string; id: string; expires: Date }): Promise<string>;
   /** The session that a token belongs to, used or not; undefined for an unknown one. */
   sessionOf(tx: Queryable, token: string): Promise<string | undefined>;
-  /** Who holds a token, and by which key they signed in; for limits, before any lock is taken. */
-  holderOf(query: Queryable, token: string): Promise<{ principal: string; keyId?: string } | undefined>;
+  /**
+   * Who holds a token of a living session, by which key they signed in, and an agent's owner; for limits, before any lock
+   * is taken.
+   */
+  holderOf(
+    query: Queryable,
+    token: string,
+  ): Promise<{ principal: string; keyId?: string; owner?: string } | undefined>;
   /** Uses a token of a session that the caller has locked. */
   spend(tx: Queryable, token: string, session: { tenant: string; id: string }): Promise<Spent>;
 }
@@ -65,14 +71,25 @@ export function createRefreshFamily(options: {
       return rows[0]?.session_id;
     },
     async holderOf(query, token) {
-      const { rows } = await query.query<{ principal_id: string; api_key_id: string | null }>(
-        `SELECT s.principal_id, s.api_key_id FROM authority.refresh_tokens t
-         JOIN authority.sessions s ON s.tenant = t.tenant AND s.id = t.session_id WHERE t.token_hash = $1`,
-        [opaqueTokenHash(key, token)],
+      const { rows } = await query.query<{
+        principal_id: string;
+        api_key_id: string | null;
+        owner: string | null;
+      }>(
+        `SELECT s.principal_id, s.api_key_id, coalesce(a.owner_id::text, a.owner_email) AS owner
+         FROM authority.refresh_tokens t
+         JOIN authority.sessions s ON s.tenant = t.tenant AND s.id = t.session_id
+         LEFT JOIN authority.agents a ON a.tenant = s.tenant AND a.principal_id = s.principal_id
+         WHERE t.token_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2`,
+        [opaqueTokenHash(key, token), now()],
       );
       const row = rows[0];
       return (
-        row && { principal: row.principal_id, ...(row.api_key_id !== null && { keyId: row.api_key_id }) }
+        row && {
+          principal: row.principal_id,
+          ...(row.api_key_id !== null && { keyId: row.api_key_id }),
+          ...(row.owner !== null && { owner: row.owner }),
+        }
       );
     },
     async spend(tx, token, session) {
