@@ -160,6 +160,17 @@ it.each([
   expect(await revoke(level, target)).toBe(0);
 });
 
+it("counts nothing that had expired by itself [AW-D41]", async () => {
+  const [short, long] = await Promise.all([
+    world.worker(app, { task: "mixed", maxTtlSeconds: 60 }),
+    world.worker(app, { task: "mixed" }),
+  ]);
+  world.clock.advance(62_000);
+  expect(await revoke("task", "mixed", { dryRun: true })).toBe(1);
+  expect(await revoke("task", "mixed")).toBe(1);
+  expect(await standing([short, long])).toEqual([false, false]);
+});
+
 it("counts without ending anything when only asked [AW-D41]", async () => {
   const { workers, hops } = await chainOfFour();
   expect(await revoke("chain", workers[0].agentId, { dryRun: true })).toBe(4);

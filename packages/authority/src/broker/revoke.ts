@@ -48,6 +48,16 @@ export function createRevoke(context: BrokerContext): Broker["revoke"] {
     return rows[0]?.ended ?? [];
   }
 
+  /** How many of these lived until now: what had expired ended by itself, and the broker renews it no more. */
+  async function countLiving(tx: Tx, ids: readonly GrantId[]): Promise<number> {
+    const { rows } = await tx.query<{ living: number }>(
+      `SELECT count(*)::int AS living FROM authority.grants WHERE tenant = $1 AND id = ANY ($2::uuid[])
+       AND NOT (kind IN ('app', 'delegation', 'control') AND expires_at <= $3)`,
+      [tenant, ids, times()[0]],
+    );
+    return rows[0]?.living ?? 0;
+  }
+
   async function cut(
     tx: Tx,
     principal: string,
@@ -209,21 +219,22 @@ export function createRevoke(context: BrokerContext): Broker["revoke"] {
     const reason = request.reason ?? "revoked by an operator";
     const target = await targetOf(request, reason);
     try {
-      const ended = await asOperator(context, by, target.principals, async (tx) => {
+      const { ended, count } = await asOperator(context, by, target.principals, async (tx) => {
         const ids = await target.end(tx);
-        if (request.dryRun) throw new DryRun(ids.length);
+        const living = await countLiving(tx, ids);
+        if (request.dryRun) throw new DryRun(living);
         await audit.record(
           tx,
           callerEvent(by, {
             action: "token_revoked",
             resource: `${request.level}:${request.target}`,
-            detail: { level: request.level, target: request.target, count: ids.length, reason },
+            detail: { level: request.level, target: request.target, count: living, reason },
           }),
         );
-        return ids;
+        return { ended: ids, count: living };
       });
       verifier.ended(ended);
-      return { count: ended.length };
+      return { count };
     } catch (error) {
       if (error instanceof DryRun) return { count: error.count };
       throw error;
