@@ -1,5 +1,6 @@
 /** Registered agents with API keys, and an API in which each route names the permission that it needs. */
 import { parseArgs } from "node:util";
+import { DeputizeError } from "deputize/core";
 import type { ExampleContext } from "../example.ts";
 import { curlLines, walk } from "./walk.ts";
 import { startWeatherApi } from "./weather-api.ts";
@@ -14,9 +15,13 @@ export async function run({ print }: Pick<ExampleContext, "print">, args: string
     args,
     options: { port: { type: "string" }, data: { type: "string" }, try: { type: "boolean" } },
   });
+  const port = Number(values.port ?? (values.try ? 0 : 8000));
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new DeputizeError("config_invalid", "--port is a number from 0 to 65535");
+  }
   const redisUrl = process.env["REDIS_URL"];
   await using api = await startWeatherApi({
-    port: Number(values.port ?? (values.try ? 0 : 8000)),
+    port,
     ...(values.data !== undefined && { dataDir: values.data }),
     ...(redisUrl && { redisUrl }),
   });

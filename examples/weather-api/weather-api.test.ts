@@ -161,6 +161,15 @@ describe("the weather API", () => {
     expect(stdout).not.toContain("Protected stock data");
   });
 
+  it("says in one line that its port is taken, or none", async () => {
+    const print = (): void => {};
+    await expect(run({ print }, ["--port", new URL(api.url).port])).rejects.toMatchObject({
+      code: "config_invalid",
+      message: expect.stringContaining("--port"),
+    });
+    await expect(run({ print }, ["--port", "70000"])).rejects.toMatchObject({ code: "config_invalid" });
+  });
+
   it("walks by itself, on a database of its own that is gone afterwards", async () => {
     const lines: string[] = [];
     await run({ print: (line = "") => lines.push(line) }, ["--try"]);

@@ -21,7 +21,14 @@ import {
   problemHandler,
   requestContext,
 } from "deputize/client";
-import { type PrincipalId, actingPrincipal, requireCaller, stableId, systemClock } from "deputize/core";
+import {
+  DeputizeError,
+  type PrincipalId,
+  actingPrincipal,
+  requireCaller,
+  stableId,
+  systemClock,
+} from "deputize/core";
 import { type Store, openEphemeral, openStore } from "deputize/store";
 import { loadOrCreateSecrets } from "@deputize/server/config";
 import { DOCS_ROUTES, docsRoutes } from "@deputize/server/docs";
@@ -74,7 +81,11 @@ export async function startWeatherApi(options: WeatherApiOptions = {}): Promise<
   const outer = new Hono();
   const server = createAdaptorServer({ fetch: (request, env) => outer.fetch(request, env) }) as Server;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause) =>
+      reject(
+        new DeputizeError("config_invalid", "the port cannot be used; name another with --port", { cause }),
+      ),
+    );
     server.listen(options.port ?? 8000, "127.0.0.1", resolve);
   });
   undo.defer(async () => {

@@ -55,6 +55,18 @@ async function stop(child: ChildProcess): Promise<void> {
 
 const local = (...args: string[]) => runDeputize(args, { env: { DEPUTIZE_DATA: data } });
 
+describe("a secret's file", () => {
+  it("that is a folder is said to be one", async () => {
+    const refused = await local("app", "list", "--secret-file", folder);
+    expect(refused).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/is a folder; name .+\n$/),
+    });
+    expect(refused.stderr).not.toContain("    at ");
+  });
+});
+
 describe("init", () => {
   it("makes a private file once, never through a link, and keeps no secret in prod [AW-F22]", async () => {
     const dry = await local("init", "--mode", "prod", "--dry-run");

@@ -50,6 +50,9 @@ function readSecretFile(file: string): string {
   if (file !== "-" && stat.isFile() && (stat.mode & 0o077) !== 0 && process.platform !== "win32") {
     throw new DeputizeError("config_invalid", `${file} can be read by others; run chmod 600 ${file}`);
   }
+  if (stat.isDirectory()) {
+    throw new DeputizeError("config_invalid", `${file} is a folder; name the file with the secret`);
+  }
   const secret = readFileSync(handle, "utf8").trim();
   if (secret === "") {
     throw new DeputizeError("config_invalid", `${file === "-" ? "stdin" : file} holds no secret`);

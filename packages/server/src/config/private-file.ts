@@ -32,7 +32,10 @@ function whatIsAt(file: string): "file" | "nothing" {
 /** Throws `config_invalid` when a private file cannot go there: see `writePrivateFile`. */
 export function assertPrivateTarget(file: string, how: "new" | "replace"): void {
   if (whatIsAt(file) === "file" && how === "new") {
-    throw new DeputizeError("config_invalid", `${file} exists; it is replaced only with --force`);
+    throw new DeputizeError(
+      "config_invalid",
+      `${file} exists; name another file (\`deputize init\` replaces it with --force)`,
+    );
   }
 }
 
@@ -72,9 +75,13 @@ export function writePrivateFile(file: string, text: string, how: "new" | "repla
     if (error instanceof DeputizeError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     if (code === "EEXIST") {
-      throw new DeputizeError("config_invalid", `${file} exists; it is replaced only with --force`, {
-        cause: error,
-      });
+      throw new DeputizeError(
+        "config_invalid",
+        `${file} exists; name another file (\`deputize init\` replaces it with --force)`,
+        {
+          cause: error,
+        },
+      );
     }
     const fix =
       code === "ENOSPC"
