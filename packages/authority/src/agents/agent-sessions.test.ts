@@ -156,6 +156,15 @@ describe("refresh tokens", () => {
     expect((await the.refresh(second.body.refresh_token)).status).toBe(200);
   });
 
+  it("end with a key that was rotated without overlap, as do its tokens [AA-F05]", async () => {
+    const agent = await the.agent("read_weather");
+    const { body } = await the.login(agent.key);
+    const path = `/agents/${agent.id}/keys/${agent.keyId}/rotate`;
+    expect((await the.ada.send("POST", path, { overlap_seconds: 0 })).status).toBe(201);
+    expect(await the.stands(body.access_token)).toBe(false);
+    expect((await the.refresh(body.refresh_token)).status).toBe(401);
+  });
+
   it("spend nobody's allowance once their family has ended [AA-F03] [AA-F06]", async () => {
     const agent = await the.agent();
     const { body } = await the.login(agent.key);

@@ -334,7 +334,8 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
           requireKeyId(keyId);
           const owner = { tenant: by.tenant, principal: row.principal_id };
           const made = await apiKeys.rotate(tx, owner, keyId, request);
-          if (request.forced) await endKey(tx, owner, keyId);
+          const endsNow = request.overlapSeconds === 0 && (request.at ?? 0) <= clock.nowMs();
+          if (request.forced || endsNow) await endKey(tx, owner, keyId);
           return made;
         },
         { key: keyId, forced: request.forced === true },
