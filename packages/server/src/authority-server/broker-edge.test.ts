@@ -158,10 +158,14 @@ describe("every answer", () => {
     }
   });
 
-  it("is a problem also where there was no HTTP to read", async () => {
+  it.each([
+    ["there was no HTTP to read", "NONSENSE"],
+    ["no host was named", "GET /v1/health HTTP/1.1"],
+    ["no host was named in the old version", "POST /v1/register HTTP/1.0"],
+  ])("is a problem also where %s [AW-F16] [AW-D30]", async (_what, line) => {
     const { port } = new URL(authority.url);
     const text = await new Promise<string>((resolve, reject) => {
-      const socket = connect(Number(port), "127.0.0.1", () => socket.write("NONSENSE\r\n\r\n"));
+      const socket = connect(Number(port), "127.0.0.1", () => socket.write(`${line}\r\n\r\n`));
       let seen = "";
       socket.on("data", (chunk) => (seen += String(chunk)));
       socket.on("end", () => resolve(seen));

@@ -29,8 +29,14 @@ export function createAuthorityServer(
       headersTimeout: TIMES.headersMs,
       keepAliveTimeout: TIMES.idleMs,
       connectionsCheckingInterval: 1_000,
+      // Refused below, in the protocol's form.
+      requireHostHeader: false,
     },
     (request, response) => {
+      if (request.headers.host === undefined) {
+        withoutHost(request, response, secure);
+        return;
+      }
       if (headerOf(request, "accept")?.includes("text/event-stream") === true) {
         streams.add(response);
         response.on("close", () => streams.delete(response));
@@ -61,6 +67,19 @@ export function createAuthorityServer(
       for (const response of streams) response.destroy();
     },
   };
+}
+
+/** RFC 9112 §3.2 asks for 400. */
+function withoutHost(request: IncomingMessage, response: ServerResponse, secure: boolean): void {
+  const problem = toBrokerProblem(
+    new DeputizeError("invalid_request", "name the host that is asked: `Host`"),
+    {
+      instance: pathOf(request),
+      requestId: requestIdOf(headerOf(request, "x-request-id")),
+    },
+  );
+  response.writeHead(problem.status, { ...problemHeaders(problem, secure), Connection: "close" });
+  response.end(JSON.stringify(problem));
 }
 
 export function problemHeaders(problem: BrokerProblem, secure: boolean): Record<string, string> {
