@@ -450,10 +450,9 @@ DECLARE
   asked text[];
   view jsonb;
   reason text;
-  grants uuid[] := authority.broker_lists(items, 'path')
-    || ARRAY(SELECT w.grant_id FROM authority.workers w WHERE w.tenant = in_tenant
-             AND w.spiffe = ANY (ARRAY(SELECT i ->> 'delegateTo' FROM jsonb_array_elements(items) i)));
   names text[] := ARRAY(SELECT i ->> 'delegateTo' FROM jsonb_array_elements(items) i);
+  grants uuid[] := authority.broker_lists(items, 'path')
+    || ARRAY(SELECT w.grant_id FROM authority.workers w WHERE w.tenant = in_tenant AND w.spiffe = ANY (names));
   principals uuid[] := authority.broker_lists(items, 'principals')
     || ARRAY(SELECT w.principal_id FROM authority.workers w WHERE w.tenant = in_tenant AND w.spiffe = ANY (names));
 BEGIN

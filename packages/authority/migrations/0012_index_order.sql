@@ -34,13 +34,14 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
       = pg_catalog.cardinality(scopes) - 1);
 END $$;
 
--- Reads anew how the tables look that workers write. The server does so by itself, a minute after a table began to fill; plans
+-- Reads anew how the tables look that workers, exchanges and the log write. The server does so by itself, a minute after a table began to fill; plans
 -- made before then are kept and read whole indexes; the embedded database never does.
 CREATE FUNCTION authority.refresh_statistics() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   ANALYZE authority.principals, authority.grants, authority.delegation_records, authority.workers, authority.broker_tokens,
-    authority.launch_tokens, authority.used_nonces, authority.revocation_feed;
+    authority.launch_tokens, authority.used_nonces, authority.revocation_feed, authority.agent_permissions,
+    audit.outbox, audit.entries, audit.openings;
 END $$;
 REVOKE ALL ON FUNCTION authority.refresh_statistics() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION authority.refresh_statistics() TO {{authority}};

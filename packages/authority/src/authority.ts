@@ -35,6 +35,7 @@ import { type Principals, createPrincipals } from "./principals/principals.ts";
 import { type Revocation, createRevocation } from "./revocation/revocation.ts";
 import { type Issue, createIssue } from "./tokens/issue.ts";
 import type { AgentLimits } from "./throttle/agent-throttle.ts";
+import { type Statistics, createStatistics } from "./statistics.ts";
 import { type Tokens, createTokens } from "./tokens/tokens.ts";
 
 export interface TokenLifetimes {
@@ -70,6 +71,7 @@ export interface GrantCore {
   readonly tokens: Tokens;
   readonly revocation: Revocation;
   readonly lifetimes: Required<TokenLifetimes>;
+  readonly statistics: Statistics;
   /** How long the feed remembers: the longest token lifetime plus skew. */
   readonly rememberSeconds: number;
 }
@@ -132,6 +134,7 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
     revocation,
     lifetimes,
     rememberSeconds,
+    statistics: createStatistics(store),
   };
 }
 
@@ -164,6 +167,7 @@ export function createDelegation(core: GrantCore, options: DelegationOptions): D
       store,
       clock: core.clock,
       issue: core.issue,
+      statistics: core.statistics,
       audit: options.audit,
       defaultLifetimeSeconds: core.lifetimes.workerSeconds,
       agentAt: (audience): PrincipalId | undefined => {

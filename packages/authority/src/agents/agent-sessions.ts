@@ -2,10 +2,11 @@
  * Agents signing in: a key becomes a short token and a refresh token, for one audience.
  *
  * Guarantees: a token holds what the agent may do at the moment, cut to its key and to what was asked, names one audience
- * [SR-10], and outlives neither key nor permission; every reason for a refusal looks the same [AA-D01]; refresh tokens work
+ * [SR-10], and does not outlive its permissions, nor a key that was revoked or replaced at once; every reason for a refusal looks the same [AA-D01]; refresh tokens work
  * once, and a second use ends the family [AA-F06]; a family ends with its key, and with anything that raises the agent's
  * epoch [SR-12]. Locks: session, key, principal, grant, in this order [SR-13].
- * Does not: slide. A family ends seven days after the sign-in.
+ * Does not: slide. A family ends seven days after the sign-in. A key that runs out, as after a rotation with overlap, leaves
+ * its last token the rest of its fifteen minutes.
  */
 import {
   DeputizeError,

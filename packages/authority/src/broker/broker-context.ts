@@ -14,7 +14,7 @@ import type { BrokerCaller, BrokerToken } from "./broker.ts";
 import { type EventRest, callerEvent } from "./broker-events.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
 import type { BrokerVerifier } from "./broker-verifier.ts";
-import type { Statistics } from "./statistics.ts";
+import type { Statistics } from "../statistics.ts";
 
 export interface BrokerContext {
   readonly store: Store;

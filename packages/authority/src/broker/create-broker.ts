@@ -5,6 +5,7 @@ import type { AuditLog, RefusalCounter } from "@deputize/audit";
 import type { Clock, GrantId } from "@deputize/core";
 import type { Queryable, Store } from "@deputize/store";
 import type { Keys } from "../keys/keys.ts";
+import type { Statistics } from "../statistics.ts";
 import type { Principals } from "../principals/principals.ts";
 import type { Revocation } from "../revocation/revocation.ts";
 import type { Issue } from "../tokens/issue.ts";
@@ -22,7 +23,6 @@ import { createRegistration } from "./register.ts";
 import { type Registry, createRegistry } from "./registry.ts";
 import { createRenewAndRelease } from "./renew-release.ts";
 import { createRevoke } from "./revoke.ts";
-import { createStatistics } from "./statistics.ts";
 
 /** The part of the grant core that the broker stands on. */
 export interface BrokerCore {
@@ -33,6 +33,7 @@ export interface BrokerCore {
   readonly issue: Issue;
   readonly revocation: Revocation;
   readonly rememberSeconds: number;
+  readonly statistics: Statistics;
 }
 
 export interface BrokerRooms extends Broker {
@@ -71,7 +72,7 @@ export async function createBroker(
   const { clock, tenant, principals, keys, revocation } = core;
   await ensureOperator(store, principals, tenant, settings);
   const verifier = await createBrokerVerifier({ store, keys, clock, revocation, settings });
-  const context: BrokerContext = { ...core, ...options, verifier, statistics: createStatistics(store) };
+  const context: BrokerContext = { ...core, ...options, verifier };
   const registration = createRegistration(context);
   const registry = createRegistry(context);
 

@@ -22,6 +22,7 @@ import { createBatch } from "../batch.ts";
 import { type Grant, grantFromView } from "../grants/grant.ts";
 import { checkRequest } from "../grants/grants.ts";
 import { refusal } from "../refusals.ts";
+import type { Statistics } from "../statistics.ts";
 import type { Issue, SignedToken } from "../tokens/issue.ts";
 
 export interface ExchangeRequest {
@@ -63,6 +64,7 @@ export function createExchange(options: {
   readonly store: Store;
   readonly clock: Clock;
   readonly issue: Issue;
+  readonly statistics: Statistics;
   readonly audit: Pick<AuditLog, "append"> & Partial<Pick<AuditLog, "announce">>;
   readonly defaultLifetimeSeconds: number;
   /** The agents that answer at audiences. */
@@ -89,6 +91,7 @@ export function createExchange(options: {
         const answers = rows[0]?.answers;
         if (answers?.length !== items.length)
           throw new DeputizeError("internal", "the database answered too few items");
+        options.statistics.wrote(items.length);
         return answers;
       },
     });

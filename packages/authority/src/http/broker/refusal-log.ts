@@ -2,9 +2,9 @@
  * What becomes of refusals at the protocol's door.
  *
  * Guarantees: each leaves a trace with its reason and where it came from; the first of a minute as entries of their own,
- * under the protocol's event types, the rest counted (SR-19). So neither strangers nor a worker gone wild can fill the
- * log. A refusal stays a refusal while the log is away.
- * Does not: limit rates (rate-limits.ts).
+ * under the protocol's event types, the rest counted (SR-19). So strangers cannot fill the log. A refusal stays a refusal
+ * while the log is away.
+ * Does not: limit rates (rate-limits.ts), nor bound what rooms write of a caller that they know: each of those is an entry.
  */
 import { type AuditEvent, type AuditLog, type RefusalCounter } from "@deputize/audit";
 import { type Clock, type DeputizeErrorCode, currentContext } from "@deputize/core";

@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import { openTestBroker } from "../testing/test-broker.ts";
+import { openTestBroker } from "./testing/test-broker.ts";
 import { createStatistics } from "./statistics.ts";
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
