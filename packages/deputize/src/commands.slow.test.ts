@@ -291,7 +291,10 @@ describe("status", () => {
       url: broker.url,
       ready: true,
       health: { status: "ok", db_connected: true },
-      status: { counts: { apps: expect.any(Number) } },
+      status: {
+        counts: { apps: expect.any(Number) },
+        log_key: expect.stringMatching(/^[^+ ]+\+[0-9a-f]{8}\+/),
+      },
     });
     const stranger = await runDeputize(["status", "--url", broker.url]);
     expect(stranger).toMatchObject({ code: 0, stdout: expect.stringContaining("ready") });

@@ -77,6 +77,17 @@ it("a delegated token is renewed up to its parent's end, never past it [AW-D02]"
   await expect(world.broker.workers.renew(hop.caller)).rejects.toMatchObject({ code: "invalid_token" });
 });
 
+it("when no token could live, nothing is renewed and nothing recorded [AW-D02] [AW-D23]", async () => {
+  const [from, to] = await Promise.all([world.worker(app, { maxTtlSeconds: 60 }), world.worker(app)]);
+  const hop = await world.delegate(from.caller, to.agentId, ["read:data:1"]);
+  // The child's token is good through this second, and its parent's grant ends with it.
+  world.clock.advance(hop.caller.expiresAt * 1000 - world.clock.nowMs() + 100);
+  const before = await world.recorded("token_renewed");
+  await expect(world.broker.workers.renew(hop.caller)).rejects.toMatchObject({ code: "invalid_token" });
+  expect(await world.recorded("token_renewed")).toEqual(before);
+  expect((await world.broker.verify(hop.token)).jti).toBe(hop.caller.jti);
+});
+
 it("no worker is renewed past its last day [AW-D36]", async () => {
   const short = await openTestBroker({ broker: { lifetimes: { renewSeconds: 500 } } });
   const own = await short.app();

@@ -16,6 +16,8 @@ const Health = z.looseObject({
 const Status = z.looseObject({
   counts: z.record(z.string(), z.number()),
   keys: z.array(z.looseObject({ kid: z.string(), state: z.string() })),
+  /** C2SP verifier key of the audit log. */
+  log_key: z.string(),
 });
 
 export function statusCommand(): Command {
@@ -57,5 +59,6 @@ export function statusCommand(): Command {
     for (const [name, count] of Object.entries(detail.counts))
       print(`${plain(name).replaceAll("_", " ")}: ${count}`);
     for (const key of detail.keys) print(`key ${plain(key.kid)}: ${plain(key.state)}`);
+    print(`log key, to keep apart for \`deputize audit verify --key\`: ${plain(detail.log_key)}`);
   });
 }

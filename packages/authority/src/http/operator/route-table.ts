@@ -160,6 +160,7 @@ export const OPERATOR_ROUTES: readonly RouteDoc[] = [
       uptime: count,
       counts: z.record(text, count),
       keys: z.array(Key),
+      log_key: text,
       feed: z.strictObject({ epoch: text, position: count }),
     }),
   },

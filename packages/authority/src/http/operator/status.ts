@@ -26,7 +26,7 @@ export function statusRoutes(options: {
   readonly version: string;
   readonly keys: Pick<Keys, "list">;
   readonly revocation: Pick<Revocation, "ping">;
-  readonly audit: Pick<AuditLog, "counts">;
+  readonly audit: Pick<AuditLog, "counts" | "publicKey">;
 }): Hono {
   const { guard, store, clock } = options;
   const startedMs = clock.monotonicMs();
@@ -66,6 +66,7 @@ export function statusRoutes(options: {
         audit_pending: log.pending,
       },
       keys: keys.map(shownKey),
+      log_key: options.audit.publicKey,
       feed: { epoch: feed.epoch, position: feed.position },
     });
   });
