@@ -1,4 +1,6 @@
 /** Showing a secret that the server shows once: on stdout, or into a new private file with `--out`. */
+import { closeSync, openSync, rmSync } from "node:fs";
+import { DeputizeError, randomHex } from "@deputize/core";
 import type { Command } from "commander";
 import { print, printJson } from "./print.ts";
 
@@ -15,9 +17,22 @@ export function withOut(command: Command): Command {
   );
 }
 
-/** Throws before anything is made when the file could not be. */
+/** Throws `config_invalid` before anything is made when the file could not be: a secret that is shown once would be lost. */
 export async function checkOut(options: NewSecretOptions): Promise<void> {
   if (options.out === undefined) return;
+  // Only writing tells whether one may write; a missing folder is a slip of the keyboard more often than a wish.
+  const probe = `${options.out}.${randomHex(6)}`;
+  try {
+    closeSync(openSync(probe, "wx", 0o600));
+    rmSync(probe);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    throw new DeputizeError(
+      "config_invalid",
+      `cannot write ${options.out} (${code}); name a file in a folder that is there and yours`,
+      { cause: error },
+    );
+  }
   // Loaded only where needed, here and elsewhere: a command should start at once.
   const { assertPrivateTarget } = await import("@deputize/server/config");
   assertPrivateTarget(options.out, "new");
