@@ -159,3 +159,11 @@ if (existsSync(file("signature")) || process.env["DEPUTIZE_TEST_STRICT"] === "1"
     });
   });
 }
+
+it("takes no secret and no RSA key out of a key set, whatever it is called", () => {
+  const keys = [
+    { kty: "oct", k: "c2VjcmV0", kid: "a", alg: "EdDSA" },
+    { kty: "RSA", n: "AQAB", e: "AQAB", kid: "b", alg: "EdDSA" },
+  ];
+  expect([...importJwkSet({ keys }).keys()]).toEqual([]);
+});
