@@ -26,6 +26,8 @@ export interface Caller {
   /** Grant ids from the root to the one in use. */
   readonly grants: readonly GrantId[];
   readonly clientId: string;
+  /** Limits on the arguments of tools, by name (constraint.ts). Absent: none. */
+  readonly constraints?: Readonly<Record<string, unknown>>;
   readonly task?: string;
   readonly orchestration?: string;
   /** The verified token behind this caller; absent for first-party sessions. */
@@ -64,10 +66,17 @@ export function currentGrant(caller: Caller): GrantId {
   return grant;
 }
 
+function freezeTree(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) freezeTree(inner);
+}
+
 /** Deep-freezes a caller, so that no handler can widen what a later handler sees. */
 export function freezeCaller(caller: Caller): Caller {
   for (const value of Object.values(caller)) {
     if (typeof value === "object" && value !== null) Object.freeze(value);
   }
+  freezeTree(caller.constraints);
   return Object.freeze(caller);
 }

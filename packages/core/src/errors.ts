@@ -17,6 +17,7 @@ export const ERROR_STATUS = {
   insufficient_scope: 403,
   csrf_failed: 403,
   case_required: 403,
+  flow_denied: 403,
   first_party_session_required: 403,
   // not there, or not yours
   not_found: 404,
@@ -25,6 +26,7 @@ export const ERROR_STATUS = {
   invalid_request: 400,
   invalid_ttl: 400,
   validation_failed: 422,
+  guardrail_violation: 422,
   payload_too_large: 413,
   // state
   conflict: 409,

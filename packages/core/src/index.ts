@@ -1,6 +1,7 @@
 /**
  * core: the words that every room shares. No I/O, no dependency but zod.
  */
+export { answersWithin } from "./answers.ts";
 export {
   type Caller,
   type CallerSession,
@@ -20,6 +21,15 @@ export {
   withCaller,
   withContext,
 } from "./context.ts";
+export {
+  type ConstrainedCall,
+  type Constraint,
+  assertWithinConstraints,
+  constraintInWords,
+  constraintsMember,
+  parseConstraints,
+  withConstraints,
+} from "./constraint.ts";
 export { EFFECTS, type Effect } from "./effect.ts";
 export {
   DeputizeError,
@@ -30,6 +40,7 @@ export {
   isDeputizeError,
   toProblem,
 } from "./errors.ts";
+export { hashParts } from "./hash-parts.ts";
 export {
   type GrantId,
   type PrincipalId,
@@ -40,6 +51,7 @@ export {
   randomHex,
   stableId,
 } from "./ids.ts";
+export { AGENT_NAMES, MODEL_NAMES, NameList, TOOL_NAMES } from "./name-list.ts";
 export { permissionScope } from "./permission-name.ts";
 export { type Scope, parseScope, readScope, scopeCovers, scopeIntersect, scopeIsSubset } from "./scope.ts";
 export {

@@ -6,9 +6,12 @@
  * that no scope, id, address or name of a customer becomes a label, whoever calls [AW-D27]. A sink that throws breaks nothing.
  * Process-wide, as `currentContext` is: one process has one page of metrics.
  */
+import { currentContext } from "./context.ts";
 import { ERROR_STATUS, type DeputizeErrorCode } from "./errors.ts";
+import { AGENT_NAMES, MODEL_NAMES, TOOL_NAMES } from "./name-list.ts";
 
-type LabelValues = Readonly<Record<string, readonly string[]>>;
+/** Each label with its values: words, or names that the process was configured with. */
+type LabelValues = Readonly<Record<string, { includes(value: string): boolean }>>;
 
 const OUTCOME = ["success", "failure"] as const;
 
@@ -62,14 +65,91 @@ export const COUNTERS = {
     labels: { code: Object.keys(ERROR_STATUS) as readonly DeputizeErrorCode[] },
   },
   audit_events: { help: "Entries appended to the audit log", labels: { event_type: BROKER_EVENTS } },
+  mcp_calls: {
+    help: "Calls of tools, resources and prompts, by outcome",
+    labels: {
+      kind: ["tool", "resource", "prompt"],
+      outcome: ["allowed", "refused", "failed", "waiting"],
+    },
+  },
+  mcp_cache: { help: "Looks into the cache of tool results", labels: { result: ["hit", "miss"] } },
+  mcp_circuits_opened: { help: "Times that a tool's upstream was found to be down", labels: {} },
+  agent_turns: {
+    help: "Turns of agents, by how they ended",
+    labels: { agent: AGENT_NAMES, status: ["done", "waiting", "stopped", "failed"] },
+  },
+  agent_model_calls: {
+    help: "Calls of models",
+    labels: { agent: AGENT_NAMES, model: MODEL_NAMES, outcome: ["answered", "failed"] },
+  },
+  agent_tokens: {
+    help: "Tokens that models read and wrote",
+    labels: { agent: AGENT_NAMES, model: MODEL_NAMES, direction: ["input", "output"] },
+  },
+  agent_cost_usd: {
+    help: "Cost of model calls in US dollars, where their price is known",
+    labels: { agent: AGENT_NAMES, model: MODEL_NAMES },
+  },
+  agent_tool_calls: {
+    help: "Calls of tools by agents",
+    labels: {
+      agent: AGENT_NAMES,
+      tool: TOOL_NAMES,
+      status: ["done", "refused", "waiting", "failed"],
+    },
+  },
+  agent_cache: {
+    help: "Looks into the cache of answers",
+    labels: { agent: AGENT_NAMES, result: ["hit", "miss", "passed_by"] },
+  },
+  agent_guards: {
+    help: "What guards of texts did",
+    labels: {
+      agent: AGENT_NAMES,
+      direction: ["input", "output", "tool_result"],
+      action: ["warned", "redacted", "blocked"],
+    },
+  },
+  agent_layer_failures: {
+    help: "Layers that a turn went on without",
+    labels: { agent: AGENT_NAMES, layer: ["cache", "memory"] },
+  },
+  agent_events_lost: {
+    help: "Records of turns that did not get where they should: no room to wait, or the way failed",
+    labels: {
+      transporter: ["console", "json_log", "prometheus", "html_report", "webhook", "callback"],
+      reason: ["full", "failed"],
+    },
+  },
   db_errors: { help: "Faults of the database", labels: { operation: ["connect", "transaction"] } },
 } as const satisfies Record<string, { readonly help: string; readonly labels: LabelValues }>;
 
+/** Models think longer than servers answer. */
+const LONG = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160];
+
 /** Things that take time, in seconds. */
 export const DURATIONS = {
+  agent_turn: { help: "Time of a turn", labels: { agent: AGENT_NAMES }, buckets: LONG },
+  agent_model_call: {
+    help: "Time of a model call",
+    labels: { agent: AGENT_NAMES, model: MODEL_NAMES },
+    buckets: LONG,
+  },
+  agent_tool_call: {
+    help: "Time of a tool call, as its agent sees it",
+    labels: { agent: AGENT_NAMES, tool: TOOL_NAMES },
+    buckets: LONG,
+  },
   audit_write: { help: "Time to append and sign one batch of audit entries", labels: {} },
+  mcp_call: {
+    help: "Time of a call on a tool server, from its validation to its audit entry",
+    labels: { kind: ["tool", "resource", "prompt"] },
+  },
   audit_record: { help: "Time to commit a group of audit entries in a transaction of their own", labels: {} },
-} as const satisfies Record<string, { readonly help: string; readonly labels: LabelValues }>;
+} as const satisfies Record<
+  string,
+  { readonly help: string; readonly labels: LabelValues; readonly buckets?: readonly number[] }
+>;
 
 type Labels<T extends { readonly labels: LabelValues }> = { readonly [K in keyof T["labels"]]: string };
 export type CounterName = keyof typeof COUNTERS;
@@ -87,6 +167,8 @@ export interface TelemetrySink {
   span?<T>(name: string, attributes: SpanAttributes, work: () => T, from?: string): T;
   /** Adds facts to the present span. */
   annotate?(attributes: SpanAttributes): void;
+  /** Marks the present span as failed, by an error's code. */
+  fail?(code: string): void;
   /** W3C trace context of the present span, for requests that go out. */
   traceparent?(): string | undefined;
 }
@@ -134,6 +216,14 @@ export const telemetry = {
   /** Adds facts to the present span, when somebody traces. Never throws. */
   annotate(attributes: SpanAttributes): void {
     for (const sink of sinks) quietly(() => sink.annotate?.(attributes));
+  },
+  /** Marks the present span as failed though its work throws nothing, by an error's code. Never throws. */
+  fail(code: string): void {
+    for (const sink of sinks) quietly(() => sink.fail?.(code));
+  },
+  /** What to hand to `span` as `from`: the `traceparent` that the request came with, where no span of ours goes on with it. */
+  inbound(): string | undefined {
+    return telemetry.traceparent() === undefined ? currentContext()?.traceparent : undefined;
   },
   /** The `traceparent` header of a request that leaves now; undefined when nobody traces. */
   traceparent(): string | undefined {
