@@ -22,7 +22,7 @@ export interface Backend {
 export async function embeddedBackend(
   dataDir: string | undefined,
   prefix: string,
-  snapshot?: string,
+  snapshot?: Blob,
 ): Promise<Backend> {
   const database = await EmbeddedDatabase.open(dataDir, snapshot);
   const pools = new Map(
@@ -49,7 +49,13 @@ export async function embeddedBackend(
 }
 
 /** Connections of one process to one Postgres; the rest of its slots belong to other replicas. */
-const POOL_SIZES: Readonly<Record<LoginRole, number>> = { authority: 8, app: 10, sequencer: 2, sql: 2 };
+const POOL_SIZES: Readonly<Record<LoginRole, number>> = {
+  authority: 8,
+  app: 10,
+  sequencer: 2,
+  sql: 2,
+  workflow: 4,
+};
 
 export async function postgresBackend(url: string, prefix: string, secrets: StoreSecrets): Promise<Backend> {
   let address: URL;
@@ -77,8 +83,11 @@ export async function postgresBackend(url: string, prefix: string, secrets: Stor
         ...(role === "sql" && { maxUses: 1 }),
         connectionTimeoutMillis,
         types: typeParsers,
-        // Our statements are short; compiling one that the planner takes for a long one costs 100 ms.
-        options: "-c jit=off",
+        // A statement need not wait for the answer to the one before: what begins a transaction is sent with its first.
+        pipeline: true,
+        // Our statements are short; compiling one that the planner takes for a long one costs 100 ms. What is acknowledged is
+        // flushed, whatever the server's default is (SR-21).
+        options: "-c jit=off -c synchronous_commit=on",
         application_name: `deputize ${role}`,
       });
       pool.on("error", () => {}); // An idle connection died; the next borrower gets a fresh one.

@@ -27,6 +27,19 @@ describe("the ephemeral store", () => {
     expect(await ephemeral.setIfAbsent(k, "mine", 5_000)).toBe(true);
   });
 
+  it("deletes a group's keys, and nobody else's [PR-D30]", async () => {
+    const [group, other] = [key("group"), key("group")];
+    const keys = [key("a"), key("b"), key("c")];
+    await Promise.all(keys.map((k) => ephemeral.setInGroup(group, k, "mine", 60_000)));
+    await ephemeral.setInGroup(group, keys[0] ?? "", "again", 60_000);
+    await ephemeral.setInGroup(other, `${keys[0]}x`, "another's", 60_000);
+    expect(await ephemeral.get(keys[0] ?? "")).toBe("again");
+    expect(await ephemeral.deleteGroup(group)).toBe(3);
+    for (const k of keys) expect(await ephemeral.get(k)).toBeUndefined();
+    expect(await ephemeral.get(`${keys[0]}x`)).toBe("another's");
+    expect(await ephemeral.deleteGroup(group)).toBe(0);
+  });
+
   it("refuses past the budget and says when to come back, per key", async () => {
     const limiter = ephemeral.rateLimiter({ name: key("limit"), points: 2, durationSeconds: 60 });
     expect((await limiter.consume("a")).allowed).toBe(true);

@@ -2,15 +2,27 @@
  * State that may be lost: rate limits, hot sessions, wake-ups. In this process, or in Redis for all
  * replicas. Nothing that grants authority lives only here.
  */
-import { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import { type Clock, DeputizeError, systemClock } from "@deputize/core";
+import { redisClient } from "./redis-client.ts";
 import {
   type SlidingWindow,
   type SlidingWindowOptions,
   windowInProcess,
   windowOverRedis,
 } from "./sliding-window.ts";
+import {
+  type TokenBucket,
+  type TokenBucketOptions,
+  bucketInProcess,
+  bucketOverRedis,
+} from "./token-bucket.ts";
+import {
+  type WindowCounter,
+  type WindowCounterOptions,
+  counterInProcess,
+  counterOverRedis,
+} from "./window-counter.ts";
 
 export interface RateLimiter {
   /** Takes `points` (1) from `key`'s budget. Refuses when the budget or its keeper is gone. */
@@ -29,9 +41,17 @@ export interface Ephemeral {
   /** True when `key` was absent and now holds `value`. */
   setIfAbsent(key: string, value: string, ttlMs: number): Promise<boolean>;
   delete(key: string): Promise<void>;
+  /** As `set`, and `deleteGroup` finds it: for what somebody owns, who may ask for all of it to go. */
+  setInGroup(group: string, key: string, value: string, ttlMs: number): Promise<void>;
+  /** Deletes what was set in the group, and answers how many keys were there. */
+  deleteGroup(group: string): Promise<number>;
   rateLimiter(options: { name: string; points: number; durationSeconds: number }): RateLimiter;
   /** A limit over a window that slides; in this process while Redis is away. One name is one count. */
   slidingWindow(options: SlidingWindowOptions): SlidingWindow;
+  /** A steady rate with a burst; in this process while Redis is away. One name is one bucket for each key. */
+  tokenBucket(options: TokenBucketOptions): TokenBucket;
+  /** Sums over fixed windows, for budgets; grants nothing while Redis is away. One name is one sum for each key. */
+  windowCounter(options: WindowCounterOptions): WindowCounter;
   /** Wakes subscribers of all replicas; a message may be lost. */
   publish(channel: string, message: string): Promise<void>;
   subscribe(channel: string, onMessage: (message: string) => void): Promise<() => Promise<void>>;
@@ -66,11 +86,13 @@ function limiterFace(limiter: RateLimiterMemory | RateLimiterRedis): RateLimiter
   };
 }
 
-/** One limiter a name, so that whoever asks for it twice gets one count. */
-function windowsOf(make: (options: SlidingWindowOptions) => SlidingWindow): Ephemeral["slidingWindow"] {
-  const made = new Map<string, SlidingWindow>();
+/** One limiter for the same options, so that whoever asks for it twice gets one count. */
+function once<Options extends object, Limiter>(
+  make: (options: Options) => Limiter,
+): (options: Options) => Limiter {
+  const made = new Map<string, Limiter>();
   return (options) => {
-    const key = JSON.stringify([options.name, options.points, options.windowSeconds]);
+    const key = JSON.stringify(Object.entries(options).sort());
     const found = made.get(key) ?? make(options);
     made.set(key, found);
     return found;
@@ -80,6 +102,7 @@ function windowsOf(make: (options: SlidingWindowOptions) => SlidingWindow): Ephe
 function inProcess(clock: Clock): Ephemeral {
   const entries = new Map<string, { value: string; expiresMs: number }>();
   const channels = new Map<string, Set<(message: string) => void>>();
+  const groups = new Map<string, Set<string>>();
   const live = (key: string): string | undefined => {
     const entry = entries.get(key);
     if (!entry) return undefined;
@@ -105,9 +128,28 @@ function inProcess(clock: Clock): Ephemeral {
     delete: async (key) => {
       entries.delete(key);
     },
+    setInGroup: async (group, key, value, ttlMs) => {
+      put(key, value, ttlMs);
+      const keys = groups.get(group) ?? new Set();
+      for (const one of keys) if (live(one) === undefined) keys.delete(one);
+      groups.delete(group);
+      groups.set(group, keys.add(key));
+      // One whose keys are all gone goes when its turn comes.
+      const [oldest, old] = groups.entries().next().value ?? [];
+      if (oldest !== undefined && ![...(old ?? [])].some((one) => live(one) !== undefined))
+        groups.delete(oldest);
+    },
+    deleteGroup: async (group) => {
+      const keys = [...(groups.get(group) ?? [])].filter((key) => live(key) !== undefined);
+      for (const key of keys) entries.delete(key);
+      groups.delete(group);
+      return keys.length;
+    },
     rateLimiter: ({ name, points, durationSeconds }) =>
       limiterFace(new RateLimiterMemory({ keyPrefix: PREFIX + name, points, duration: durationSeconds })),
-    slidingWindow: windowsOf((options) => windowInProcess(options, clock)),
+    slidingWindow: once((options) => windowInProcess(options, clock)),
+    tokenBucket: once((options) => bucketInProcess(options, clock)),
+    windowCounter: once((options) => counterInProcess(options, clock)),
     publish: async (channel, message) => {
       for (const listener of channels.get(channel) ?? []) listener(message);
     },
@@ -123,9 +165,7 @@ function inProcess(clock: Clock): Ephemeral {
 }
 
 async function overRedis(url: string, clock: Clock): Promise<Ephemeral> {
-  const options = { maxRetriesPerRequest: 1, lazyConnect: true, connectTimeout: 3_000 } as const;
-  const redis = new Redis(url, options);
-  redis.on("error", () => {});
+  const redis = redisClient(url);
   try {
     await redis.connect();
   } catch (error) {
@@ -151,6 +191,32 @@ async function overRedis(url: string, clock: Clock): Promise<Ephemeral> {
     delete: async (key) => {
       await redis.del(PREFIX + key);
     },
+    setInGroup: async (group, key, value, ttlMs) => {
+      const [index, now] = [`${PREFIX}group:${group}`, clock.nowMs()];
+      const lives = await redis.pttl(index);
+      // One step, so that nothing is there that the index does not say. The index lives as long as what it names.
+      const done = await redis
+        .multi()
+        .zremrangebyscore(index, "-inf", now)
+        .zadd(index, now + ttlMs, PREFIX + key)
+        .pexpire(index, Math.ceil(Math.max(ttlMs, lives)))
+        .set(PREFIX + key, value, "PX", Math.ceil(ttlMs))
+        .exec();
+      for (const [error] of done ?? []) if (error) throw error;
+    },
+    deleteGroup: async (group) => {
+      const index = `${PREFIX}group:${group}`;
+      const keys = await redis.zrange(index, 0, -1);
+      if (keys.length === 0) return 0;
+      const [deleted] =
+        (await redis
+          .multi()
+          .del(...keys)
+          .zrem(index, ...keys)
+          .exec()) ?? [];
+      if (deleted?.[0]) throw deleted[0];
+      return Number(deleted?.[1] ?? 0);
+    },
     rateLimiter: ({ name, points, durationSeconds }) =>
       limiterFace(
         new RateLimiterRedis({
@@ -160,9 +226,13 @@ async function overRedis(url: string, clock: Clock): Promise<Ephemeral> {
           duration: durationSeconds,
         }),
       ),
-    slidingWindow: windowsOf((options) =>
+    slidingWindow: once((options) =>
       windowOverRedis(options, redis, `${PREFIX}window:`, windowInProcess(options, clock)),
     ),
+    tokenBucket: once((options) =>
+      bucketOverRedis(options, redis, `${PREFIX}bucket:`, bucketInProcess(options, clock)),
+    ),
+    windowCounter: once((options) => counterOverRedis(options, redis, `${PREFIX}counter:`)),
     publish: async (channel, message) => {
       await redis.publish(PREFIX + channel, message);
     },

@@ -51,6 +51,14 @@ function readSet(set: MigrationSet): MigrationFile[] {
     });
 }
 
+/** A digest of the files of `sets` and of the store's own, in the order in which they are applied. */
+export function digestOf(sets: readonly MigrationSet[]): string {
+  const files = [storeMigrations, ...sets].flatMap(readSet);
+  const hash = createHash("sha256");
+  for (const { set, file, digest } of files) hash.update(`${set}/${file} ${digest}\n`);
+  return hash.digest("hex");
+}
+
 export interface MigrateOptions {
   readonly sets: readonly MigrationSet[];
   readonly rolePrefix: string;

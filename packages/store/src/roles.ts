@@ -4,7 +4,7 @@
  */
 import { DeputizeError, randomHex } from "@deputize/core";
 
-export const LOGIN_ROLES = ["authority", "app", "sequencer", "sql"] as const;
+export const LOGIN_ROLES = ["authority", "app", "sequencer", "sql", "workflow"] as const;
 export type LoginRole = (typeof LOGIN_ROLES)[number];
 
 export const DEFAULT_ROLE_PREFIX = "deputize";
@@ -36,6 +36,7 @@ export function generateStoreSecrets(): StoreSecrets {
       app: randomHex(24),
       sequencer: randomHex(24),
       sql: randomHex(24),
+      workflow: randomHex(24),
     },
   };
 }

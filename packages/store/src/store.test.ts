@@ -129,6 +129,83 @@ describe("a transaction as the caller", () => {
     expect(bodies(seen.rows)).toEqual(["note of alice"]);
   });
 
+  it("leaves nothing on the connection when it is given up while it begins [SR-02] [SR-17]", async () => {
+    for (let turns = 0; turns < 12; turns += 1) {
+      // Knows no connection yet, so beginning takes a trip before BEGIN is sent.
+      const fresh = await store.sibling();
+      const abort = new AbortController();
+      const given = fresh.asCaller(alice, (tx) => tx.query("SELECT 1"), { signal: abort.signal });
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      abort.abort();
+      await given.catch(() => {});
+      const { rows } = await fresh
+        .pool("app")
+        .query<{ subject: string | null }>("SELECT deputize.subject() AS subject");
+      expect({ turns, subject: rows[0]?.subject }).toEqual({ turns, subject: null });
+    }
+  });
+
+  /** Sealed as it should be, and then not read by the database: JSON may hold this character and jsonb may not. */
+  const unreadable = caller("alice", { tenant: "a\u0000b" });
+
+  it("runs no statement that was sent behind a beginning that failed, whatever the work makes of it [SR-02]", async () => {
+    const heard: unknown[] = [];
+    const given = store.asCaller(unreadable, async (tx) => {
+      await tx.query("SELECT body FROM fixture.notes").then(
+        ({ rows }) => heard.push(rows),
+        (error: Error) => heard.push(error.message),
+      );
+      return "all is well";
+    });
+    await expect(given).rejects.toMatchObject({ code: "22P05" });
+    expect(heard).toEqual([expect.stringContaining("Unicode")]);
+    const { rows } = await store.pool("app").query("SELECT deputize.sealed() AS seal");
+    expect(rows).toEqual([{ seal: null }]);
+  });
+
+  it("starts no work that may change something before the database has agreed to the caller [SR-13]", async () => {
+    let started = false;
+    const given = store.asCaller(unreadable, async () => (started = true), { readOnly: false });
+    await expect(given).rejects.toMatchObject({ code: "22P05" });
+    expect(started).toBe(false);
+  });
+
+  it("sees only the caller's rows on a connection that has just read for another [SR-02]", async () => {
+    const one = await store.sibling();
+    const seen: string[][] = [];
+    for (const who of [alice, bob, alice, unreadable, bob]) {
+      await one
+        .asCaller(who, (tx) => tx.query<{ body: string }>("SELECT body FROM fixture.notes"))
+        .then(
+          ({ rows }) => seen.push(bodies(rows)),
+          () => seen.push(["refused"]),
+        );
+    }
+    expect(seen).toEqual([
+      ["note of alice"],
+      ["note of bob"],
+      ["note of alice"],
+      ["refused"],
+      ["note of bob"],
+    ]);
+  });
+
+  it("serves on after transactions that sat idle up to their deadline, whichever clock strikes first [SR-16]", async () => {
+    const idle = (ms: number) => () => new Promise<void>((resolve) => setTimeout(resolve, ms));
+    for (const deadlineMs of [1, 2, 5, 10, 20]) {
+      for (const readOnly of [true, false]) {
+        const given = store.asCaller(alice, idle(2 * deadlineMs), { deadlineMs, readOnly });
+        await expect(given).rejects.toMatchObject({ code: "timeout" });
+        const own = store.transaction("app", idle(2 * deadlineMs), { deadlineMs, readOnly });
+        await expect(own).rejects.toMatchObject({ code: "timeout" });
+      }
+    }
+    const seen = await store.asCaller(alice, (tx) =>
+      tx.query<{ body: string }>("SELECT body FROM fixture.notes"),
+    );
+    expect(bodies(seen.rows)).toEqual(["note of alice"]);
+  });
+
   it("serves many callers at once without mixing them", async () => {
     const seen = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
@@ -265,6 +342,27 @@ describe("what no role may do [SR-17]", () => {
 });
 
 if (testDatabaseUrl) {
+  it("on a Postgres server: a statement waits behind a beginning that comes late [SR-02]", async () => {
+    const answers = await store.asOwner(async (owner) => {
+      await owner.query("BEGIN");
+      await owner.query("LOCK TABLE deputize.seal_key IN ACCESS EXCLUSIVE MODE");
+      const seen: string[][] = [];
+      const given = [alice, bob].map((who) =>
+        store
+          .asCaller(who, (tx) => tx.query<{ body: string }>("SELECT body FROM fixture.notes"))
+          .then(({ rows }) => void seen.push(bodies(rows))),
+      );
+      const waits =
+        "SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted AND relation = 'deputize.seal_key'::regclass";
+      await expect.poll(async () => (await owner.query<{ n: number }>(waits)).rows[0]?.n).toBe(2);
+      expect(seen).toEqual([]);
+      await owner.query("COMMIT");
+      await Promise.all(given);
+      return seen;
+    });
+    expect(answers.toSorted()).toEqual([["note of alice"], ["note of bob"]]);
+  });
+
   it("on a Postgres server: never uses a connection of untrusted SQL twice [SR-01]", async () => {
     const pid = async () =>
       (await store.runUntrustedSql(alice, "SELECT pg_backend_pid() AS pid")) as { pid: number }[];

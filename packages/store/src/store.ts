@@ -3,28 +3,20 @@
  * caller's.
  *
  * Guarantees: `asCaller` seals the caller in, so that row-level security decides by a MAC and not by a
- * setting [SR-02]; transactions are short and end at their deadline, at the server [SR-16]; it serves only
- * through login roles that row-level security binds.
+ * setting [SR-02]; transactions are short (transaction.ts); it serves only through login roles that row-level
+ * security binds.
  * Does not: retry. A caller that wants to repeat a transaction knows whether that is safe.
  */
-import { drizzle } from "drizzle-orm/node-postgres";
 import type pg from "pg";
-import { type Caller, DeputizeError, isDeputizeError, telemetry } from "@deputize/core";
+import { type Caller, DeputizeError } from "@deputize/core";
 import { type Backend, embeddedBackend, postgresBackend } from "./backend.ts";
-import { mapDatabaseError, sqlState } from "./errors.ts";
 import { type MigrationSet, migrate } from "./migrate.ts";
-import type { QueryResult, Queryable, Tx } from "./queryable.ts";
+import type { Queryable, Tx } from "./queryable.ts";
 import { DEFAULT_ROLE_PREFIX, LOGIN_ROLES, type LoginRole, type StoreSecrets } from "./roles.ts";
 import { seal, sealKey } from "./seal.ts";
+import { type TransactionOptions, runTransaction } from "./transaction.ts";
 
-export interface TransactionOptions {
-  /** `true` refuses every write at the server. */
-  readonly readOnly?: boolean;
-  /** How long the transaction may live; 15 s unless told. */
-  readonly deadlineMs?: number;
-  /** Ends the transaction early; what it did is rolled back. */
-  readonly signal?: AbortSignal;
-}
+export type { TransactionOptions };
 
 export interface Store {
   /** For `/health` only: no code asks which database it is. */
@@ -59,14 +51,6 @@ export interface OpenStoreOptions {
   /** Runs as the owner after migrating: seeds go here. */
   readonly prepare?: (owner: Queryable) => Promise<void>;
 }
-
-const DEFAULT_DEADLINE_MS = 15_000;
-
-/**
- * What a transaction could leave behind on its connection for the next caller: settings (a seal among them), cursors that
- * outlive a commit, prepared statements. Sent with the last statement, so it costs no trip [SR-17].
- */
-const FORGET = "CLOSE ALL; DEALLOCATE ALL; RESET ALL";
 
 /**
  * Opens, migrates and prepares the database, and returns the serving side of it. Throws `config_invalid` or
@@ -129,63 +113,19 @@ export function serve(backend: Backend, secrets: StoreSecrets): Store {
     return pid;
   }
 
-  async function run<T>(
-    role: LoginRole,
-    begin: (client: pg.PoolClient, deadlineMs: number) => Promise<string>,
-    work: (tx: Tx) => Promise<T>,
-    options: TransactionOptions,
-  ): Promise<T> {
-    const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-    let client: pg.PoolClient;
-    try {
-      client = await backend.pool(role).connect();
-    } catch (error) {
-      throw fault(error, "connect");
-    }
-    let open = true;
-    let broken = false;
-    let timer: NodeJS.Timeout | undefined;
-    const tx = new Transaction(client, () => open);
-    try {
-      const out = new Promise<never>((_, reject) => {
-        const end = (): void => {
-          open = false;
-          reject(new DeputizeError("timeout", "the transaction took too long; nothing was changed"));
-        };
-        timer = setTimeout(end, deadlineMs);
-        if (options.signal?.aborted) end();
-        else options.signal?.addEventListener("abort", end, { once: true });
-      });
-      out.catch(() => {});
-      const inside = (async () => {
-        await client.query(await begin(client, deadlineMs));
-        const value = await work(tx);
-        if (!open) throw new DeputizeError("timeout", "the transaction took too long; nothing was changed");
-        open = false;
-        clearTimeout(timer);
-        await client.query(`COMMIT; ${FORGET}`);
-        return value;
-      })();
-      inside.catch(() => {});
-      return await Promise.race([inside, out]);
-    } catch (error) {
-      open = false;
-      broken = !(await rollback(backend, client, tx.settled));
-      throw fault(error, "transaction");
-    } finally {
-      clearTimeout(timer);
-      client.release(broken);
-    }
-  }
-
+  /**
+   * The server's own limits on a transaction, in milliseconds; 0 is none. The embedded one has a single session: a server
+   * that ends a session for being idle would end the database. There `run` alone keeps the time.
+   */
+  const serverLimit = (ms: number): number => (backend.kind === "embedded" ? 0 : Math.ceil(ms));
   const limits = (ms: number): string =>
-    `SET LOCAL statement_timeout = ${Math.ceil(ms)}; SET LOCAL idle_in_transaction_session_timeout = ${Math.ceil(ms)};`;
+    `SET LOCAL statement_timeout = ${serverLimit(ms)}; SET LOCAL idle_in_transaction_session_timeout = ${serverLimit(ms)};`;
 
-  const asCallerBegin =
+  const enterAs =
     (caller: Caller, readOnly: boolean) =>
     async (client: pg.PoolClient, ms: number): Promise<string> => {
       const { payload, mac } = seal(key, caller, await backendPid(client));
-      const enter = `SELECT deputize.enter(${literal(payload)}, '${mac}', ${Math.ceil(ms)})`;
+      const enter = `SELECT deputize.enter(${literal(payload)}, '${mac}', ${serverLimit(ms)})`;
       return readOnly
         ? `BEGIN READ ONLY; ${enter}`
         : `BEGIN READ WRITE; ${enter}; SELECT deputize.assert_live()`;
@@ -194,19 +134,20 @@ export function serve(backend: Backend, secrets: StoreSecrets): Store {
   return {
     kind: backend.kind,
     pool: (role) => backend.pool(role),
-    transaction: (role, work, options = {}) =>
-      run(
-        role,
-        async (_, ms) => `BEGIN ${options.readOnly ? "READ ONLY" : "READ WRITE"}; ${limits(ms)}`,
-        work,
-        options,
-      ),
-    asCaller: (caller, work, options = {}) =>
-      run("app", asCallerBegin(caller, options.readOnly ?? true), work, options),
+    transaction: (role, work, { readOnly = false, ...options } = {}) => {
+      const message = (_: unknown, ms: number): string =>
+        `BEGIN ${readOnly ? "READ ONLY" : "READ WRITE"}; ${limits(ms)}`;
+      return runTransaction(backend, role, { message, readOnly, asksFirst: false }, work, options);
+    },
+    asCaller: (caller, work, { readOnly = true, ...options } = {}) => {
+      const message = enterAs(caller, readOnly);
+      return runTransaction(backend, "app", { message, readOnly, asksFirst: !readOnly }, work, options);
+    },
     runUntrustedSql: (caller, statement, { maxRows = 200, deadlineMs = 3_000 } = {}) =>
-      run(
+      runTransaction(
+        backend,
         "sql",
-        asCallerBegin(caller, true),
+        { message: enterAs(caller, true), readOnly: true, asksFirst: true },
         async (tx) => {
           const { rows } = await tx.query<{ found: unknown }>(
             "SELECT found FROM deputize.run_untrusted_sql($1, $2) AS found",
@@ -221,82 +162,9 @@ export function serve(backend: Backend, secrets: StoreSecrets): Store {
   };
 }
 
-/** The error as callers see it. What is the database's own trouble, and no refusal, is counted. */
-function fault(error: unknown, operation: "connect" | "transaction"): unknown {
-  const mapped = mapDatabaseError(error);
-  const own =
-    mapped !== error && isDeputizeError(mapped) ? mapped.status >= 500 : sqlState(error) !== undefined;
-  if (own) telemetry.count("db_errors", { operation });
-  return mapped;
-}
-
-/** The server ends a late statement by its own timeout; the embedded one has to lose its thread. */
-const PATIENCE_MS = 500;
-
-/** Ends the transaction; false when the connection can no longer be trusted. */
-async function rollback(
-  backend: Backend,
-  client: pg.PoolClient,
-  running: Promise<unknown>,
-): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), PATIENCE_MS);
-  });
-  const ended = running
-    .then(() => client.query(`ROLLBACK; ${FORGET}`))
-    .then(
-      () => "done" as const,
-      () => "broken" as const,
-    );
-  const outcome = await Promise.race([ended, late]);
-  clearTimeout(timer);
-  if (outcome === "late" && backend.abort) await backend.abort();
-  return outcome === "done";
-}
-
 /** A payload as a SQL literal: ours is JSON that we made, quoted for the one message that opens a transaction. */
 function literal(text: string): string {
   return text.includes("\\")
     ? ` E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`
     : `'${text.replaceAll("'", "''")}'`;
-}
-
-class Transaction implements Tx {
-  readonly #client: pg.PoolClient;
-  readonly #isOpen: () => boolean;
-  #db: Tx["db"] | undefined;
-  /** Resolves when no statement of this transaction runs any more. */
-  settled: Promise<unknown> = Promise.resolve();
-
-  constructor(client: pg.PoolClient, isOpen: () => boolean) {
-    this.#client = client;
-    this.#isOpen = isOpen;
-  }
-
-  async query<R>(text: string, params: readonly unknown[] = []): Promise<QueryResult<R>> {
-    this.#refuseWhenEnded();
-    return (await this.#track(this.#client.query(text, params as unknown[]))) as unknown as QueryResult<R>;
-  }
-
-  #track<T>(statement: Promise<T>): Promise<T> {
-    this.settled = Promise.allSettled([this.settled, statement]);
-    return statement;
-  }
-
-  get db(): Tx["db"] {
-    // Drizzle calls `query` with a config object; the same gate stands before it.
-    const gate = {
-      query: (...args: [pg.QueryConfig, unknown[]?]) => {
-        this.#refuseWhenEnded();
-        return this.#track(this.#client.query(...args));
-      },
-    };
-    this.#db ??= drizzle(gate as unknown as pg.PoolClient);
-    return this.#db;
-  }
-
-  #refuseWhenEnded(): void {
-    if (!this.#isOpen()) throw new DeputizeError("timeout", "the transaction has ended");
-  }
 }

@@ -4,7 +4,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type PgTable, getTableConfig } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { randomHex } from "@deputize/core";
@@ -13,6 +12,7 @@ import { type Ephemeral, openEphemeral } from "./ephemeral.ts";
 import { type MigrationSet, migrate } from "./migrate.ts";
 import type { QueryResult, Queryable } from "./queryable.ts";
 import { LOGIN_ROLES, type LoginRole, type StoreSecrets, generateStoreSecrets, roleName } from "./roles.ts";
+import { EMBEDDED_PREFIX, migratedSnapshot } from "./snapshot.ts";
 import { type Store, serve } from "./store.ts";
 
 export interface TestStore extends Store {
@@ -20,33 +20,33 @@ export interface TestStore extends Store {
   ownerQuery<R = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<QueryResult<R>>;
   asOwner<T>(work: (owner: Queryable) => Promise<T>): Promise<T>;
   roleName(role: LoginRole): string;
+  /** Remembers every row of now. The function it gives back takes the database there again, for the next test of a file. */
+  mark(): Promise<() => Promise<void>>;
   /** A second store over the same database, as another process would have. */
   sibling(): Promise<Store>;
   readonly url: string | undefined;
   readonly secrets: StoreSecrets;
 }
 
-/** An empty database, kept so that each test file need not run initdb. */
-const SNAPSHOT = fileURLToPath(
-  new URL("../../../node_modules/.cache/deputize/pglite-0.5.14.tar", import.meta.url),
-);
-
 /** The server the tests run against, when one was named. */
 export const testDatabaseUrl: string | undefined = process.env["DEPUTIZE_TEST_DATABASE_URL"] || undefined;
 
-/** Opens a fresh database with `sets` applied. `onDisk` keeps the embedded one in a folder. */
+/**
+ * Opens a fresh database with `sets` applied. The embedded one starts from a snapshot where they are, unless `onDisk`
+ * keeps it in a folder: that one is migrated from nothing.
+ */
 export async function openTestStore(
   sets: readonly MigrationSet[],
   options: { onDisk?: boolean } = {},
 ): Promise<TestStore> {
   const secrets = generateStoreSecrets();
-  const id = `t_${randomHex(6)}`;
+  const id = testDatabaseUrl === undefined ? EMBEDDED_PREFIX : `t_${randomHex(6)}`;
   let backend: Backend;
   let url: string | undefined;
   let cleanup = async (): Promise<void> => {};
   if (testDatabaseUrl === undefined) {
     const dataDir = options.onDisk ? mkdtempSync(join(tmpdir(), "deputize-")) : undefined;
-    backend = await embeddedBackend(dataDir, id, SNAPSHOT);
+    backend = await embeddedBackend(dataDir, id, dataDir ? undefined : await migratedSnapshot(sets));
     cleanup = async () => {
       if (dataDir) rmSync(dataDir, { recursive: true, force: true });
     };
@@ -74,6 +74,11 @@ export async function openTestStore(
     roleName: (role) => roleName(id, role),
     ownerQuery: (text, params = []) => backend.asOwner((owner) => owner.query(text, params)),
     asOwner: (work) => backend.asOwner(work),
+    mark: () =>
+      backend.asOwner(async (owner) => {
+        const back = await rowsOfNow(owner);
+        return () => backend.asOwner(async (again) => void (await again.query(back)));
+      }),
     sibling: async () => {
       if (url === undefined) return serve(backend, secrets);
       const other = await postgresBackend(url, id, secrets);
@@ -86,6 +91,37 @@ export async function openTestStore(
       await cleanup();
     },
   };
+}
+
+/**
+ * The statements, one transaction, that bring back the rows of now. Rows are deleted one table after another without triggers or
+ * foreign keys: to truncate costs a new file for each table.
+ */
+async function rowsOfNow(owner: Queryable): Promise<string> {
+  const tables = await owner.query<{ name: string; columns: string }>(
+    `SELECT c.oid::regclass::text AS name, string_agg(quote_ident(a.attname), ',' ORDER BY a.attnum) AS columns
+     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+     WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)' GROUP BY c.oid`,
+  );
+  const sequences = await owner.query<{ reset: string }>(
+    `SELECT format('SELECT setval(%L, %s, %L)', format('%I.%I', schemaname, sequencename),
+       coalesce(last_value, start_value), last_value IS NOT NULL) AS reset FROM pg_sequences`,
+  );
+  const back = ["SET LOCAL session_replication_role = replica"];
+  for (const { name, columns } of tables.rows) {
+    back.push(`DELETE FROM ${name}`);
+    const { rows } = await owner.query<{ kept: string | null }>(
+      `SELECT jsonb_agg(to_jsonb(t))::text AS kept FROM ${name} t`,
+    );
+    const kept = rows[0]?.kept;
+    if (kept) {
+      back.push(
+        `INSERT INTO ${name} (${columns}) OVERRIDING SYSTEM VALUE
+         SELECT ${columns} FROM jsonb_populate_recordset(NULL::${name}, ${pg.escapeLiteral(kept)})`,
+      );
+    }
+  }
+  return [...back, ...sequences.rows.map(({ reset }) => reset)].join(";\n");
 }
 
 async function withServer(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
@@ -102,6 +138,27 @@ async function withServer(url: string, work: (client: pg.Client) => Promise<void
 export function openTestEphemeral(): Promise<Ephemeral> {
   const redisUrl = process.env["DEPUTIZE_TEST_REDIS_URL"] || undefined;
   return openEphemeral(redisUrl === undefined ? {} : { redisUrl });
+}
+
+/** Keys of its own, so that tests which share a Redis do not share budgets. */
+export function namespaced(ephemeral: Ephemeral, name: string): Ephemeral {
+  const own = (key: string): string => `${name}:${key}`;
+  return {
+    kind: ephemeral.kind,
+    get: (key) => ephemeral.get(own(key)),
+    set: (key, value, ttlMs) => ephemeral.set(own(key), value, ttlMs),
+    setIfAbsent: (key, value, ttlMs) => ephemeral.setIfAbsent(own(key), value, ttlMs),
+    delete: (key) => ephemeral.delete(own(key)),
+    setInGroup: (group, key, value, ttlMs) => ephemeral.setInGroup(own(group), own(key), value, ttlMs),
+    deleteGroup: (group) => ephemeral.deleteGroup(own(group)),
+    rateLimiter: (options) => ephemeral.rateLimiter({ ...options, name: own(options.name) }),
+    slidingWindow: (options) => ephemeral.slidingWindow({ ...options, name: own(options.name) }),
+    tokenBucket: (options) => ephemeral.tokenBucket({ ...options, name: own(options.name) }),
+    windowCounter: (options) => ephemeral.windowCounter({ ...options, name: own(options.name) }),
+    publish: (channel, message) => ephemeral.publish(own(channel), message),
+    subscribe: (channel, onMessage) => ephemeral.subscribe(own(channel), onMessage),
+    close: () => ephemeral.close(),
+  };
 }
 
 /** Throws when a drizzle table and the database disagree about a column's name or its being nullable. */

@@ -14,7 +14,7 @@ import { EmbeddedWire } from "./wire.ts";
 
 export class EmbeddedDatabase {
   readonly #dataDir: string | undefined;
-  readonly #snapshot: string | undefined;
+  readonly #snapshot: Blob | undefined;
   #unlock: (() => Promise<void>) | undefined;
   #worker: Worker | undefined;
   #client: pg.Client | undefined;
@@ -22,16 +22,16 @@ export class EmbeddedDatabase {
   #closed = false;
   readonly #listeners = new Map<string, Set<(payload: string) => void>>();
 
-  private constructor(dataDir: string | undefined, snapshot: string | undefined) {
+  private constructor(dataDir: string | undefined, snapshot: Blob | undefined) {
     this.#dataDir = dataDir;
     this.#snapshot = snapshot;
   }
 
   /**
-   * Opens the folder, or a database in memory without one. A database in memory may start from `snapshot`, a file
-   * with an empty database that is made when it is missing. Throws `config_invalid` with the fix.
+   * Opens the folder, or a database in memory without one. A database in memory may start from `snapshot`, the
+   * content of a file that `dump` wrote. Throws `config_invalid` with the fix.
    */
-  static async open(dataDir: string | undefined, snapshot?: string): Promise<EmbeddedDatabase> {
+  static async open(dataDir: string | undefined, snapshot?: Blob): Promise<EmbeddedDatabase> {
     const database = new EmbeddedDatabase(dataDir, dataDir === undefined ? snapshot : undefined);
     if (dataDir !== undefined) {
       try {
@@ -160,18 +160,33 @@ export class EmbeddedDatabase {
     }
   }
 
+  /** Writes the whole database to `file`, for another to start from. */
+  async dump(file: string): Promise<void> {
+    const { release } = await this.borrow(undefined);
+    try {
+      await this.#ask({ dump: file }, "dumped");
+    } finally {
+      release();
+    }
+  }
+
+  #ask(question: unknown, answer: string): Promise<void> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      worker?.on("message", (m) => m === answer && resolve());
+      worker?.once("error", reject);
+      worker?.postMessage(question);
+    });
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     const { release } = await this.borrow(undefined);
     this.#closed = true;
     release();
-    const worker = this.#worker;
-    if (worker) {
-      await new Promise<void>((resolve) => {
-        worker.on("message", (m) => m === "closed" && resolve());
-        worker.postMessage("close");
-      });
-      await worker.terminate();
+    if (this.#worker) {
+      await this.#ask("close", "closed");
+      await this.#worker.terminate();
     }
     await this.#unlock?.();
   }

@@ -7,11 +7,13 @@ import { EventEmitter } from "node:events";
 import type pg from "pg";
 import type { EmbeddedDatabase } from "./database.ts";
 
-type Client = Pick<pg.PoolClient, "query" | "release">;
+type Client = Pick<pg.PoolClient, "query" | "release"> & EventEmitter;
 
 export class EmbeddedPool extends EventEmitter {
   readonly #database: EmbeddedDatabase;
   readonly #role: string;
+  /** What libraries size their own work by. There is one connection, and borrowers wait in line. */
+  readonly options = { max: 1 };
 
   constructor(database: EmbeddedDatabase, role: string) {
     super();
@@ -22,12 +24,13 @@ export class EmbeddedPool extends EventEmitter {
   async connect(): Promise<pg.PoolClient> {
     const { client, release } = await this.#database.borrow(this.#role);
     let released = false;
-    const lent: Client = {
+    // Libraries listen for errors of what they borrow; ours go to whoever waits for the statement.
+    const lent: Client = Object.assign(new EventEmitter(), {
       query: ((...args: Parameters<pg.Client["query"]>) => {
         if (released) throw new Error("the client was released");
         return client.query(...args);
       }) as pg.PoolClient["query"],
-      release: (error) => {
+      release: (error?: Error | boolean) => {
         if (released) return;
         released = true;
         if (error) {
@@ -35,8 +38,8 @@ export class EmbeddedPool extends EventEmitter {
           client.query("ROLLBACK").then(release, release);
         } else release();
       },
-    };
-    return lent as pg.PoolClient;
+    });
+    return lent as unknown as pg.PoolClient;
   }
 
   async query(...args: [string, unknown[]?]): Promise<pg.QueryResult> {

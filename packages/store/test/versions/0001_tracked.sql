@@ -1,0 +1,12 @@
+CREATE SCHEMA tracked;
+GRANT USAGE ON SCHEMA tracked TO {{app}};
+CREATE TABLE tracked.orders (id uuid PRIMARY KEY, tenant text NOT NULL, owner uuid NOT NULL, body text NOT NULL);
+CREATE TABLE tracked.products (id uuid PRIMARY KEY, tenant text NOT NULL, body text NOT NULL);
+CREATE TABLE tracked.rates (id uuid PRIMARY KEY, body text NOT NULL);
+ALTER TABLE tracked.orders ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tracked.orders FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON tracked.orders USING (owner = (SELECT deputize.subject())) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON tracked.orders, tracked.products, tracked.rates TO {{app}};
+SELECT deputize.track_versions('tracked.orders', 'orders', 'tenant', 'owner');
+SELECT deputize.track_versions('tracked.products', 'products', 'tenant', NULL);
+SELECT deputize.track_versions('tracked.rates', 'rates', NULL, NULL);
