@@ -88,7 +88,7 @@ function openForAppend(path: string): Promise<FileHandle> {
 }
 
 /** A new name in a folder is only there after a crash if the folder was flushed too. */
-async function flushFolder(path: string): Promise<void> {
+export async function flushFolder(path: string): Promise<void> {
   const folder = await open(dirname(path), "r");
   try {
     await folder.sync();

@@ -19,6 +19,8 @@ export interface AuditLogOptions {
   readonly signingKey: string;
   /** Names the log in its checkpoints and never changes, such as `shop.example/audit`. */
   readonly origin: string;
+  /** Each entry also carries a message authentication code made with it (mac.ts); 32 bytes or more. The same in every process. */
+  readonly secret?: string;
   readonly clock?: Clock;
   /** Each signed checkpoint is also appended here and flushed to the disk. Without it, a roll-back of the
    * whole database is seen only by whoever else holds a checkpoint [SR-20]. */

@@ -9,7 +9,12 @@ export const SALT_BYTES = 32;
 
 /** What is hashed. The salt has one length and a name has no NUL, so no two openings share an input. */
 export function commitmentInput(salt: Uint8Array, field: string, value: unknown): Bytes {
-  return concat(salt, utf8(`${field}\0${canonical(value)}`));
+  return commitmentInputOf(salt, field, canonical(value));
+}
+
+/** The same of a value's canonical text. */
+export function commitmentInputOf(salt: Uint8Array, field: string, text: string): Bytes {
+  return concat(salt, utf8(`${field}\0${text}`));
 }
 
 /** True when `salt` (hex) and `value` open the commitment (hex) of `field`. */

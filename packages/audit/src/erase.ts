@@ -29,6 +29,21 @@ export function eraseOpenings(store: Store, what: PrincipalId | ErasedName): Pro
   });
 }
 
+/** How many entries `eraseOpenings` would touch now. Changes nothing. */
+export async function countOpenings(store: Store, what: PrincipalId | ErasedName): Promise<number> {
+  const [where, params] =
+    typeof what === "string"
+      ? ["subject = $1 OR (about <> '{}' AND about @> ARRAY[$1::uuid])", [what]]
+      : [
+          `tenant = $1 AND ${"agentId" in what ? "agent" : "task"} = $2`,
+          [what.tenant, "agentId" in what ? what.agentId : what.taskId],
+        ];
+  const { rows } = await store
+    .pool("sequencer")
+    .query<{ n: number }>(`SELECT count(*)::int AS n FROM audit.openings WHERE ${where}`, params);
+  return rows[0]?.n ?? 0;
+}
+
 async function eraseName(tx: Queryable, what: ErasedName): Promise<number> {
   const [column, name] =
     "agentId" in what ? (["agent", what.agentId] as const) : (["task", what.taskId] as const);

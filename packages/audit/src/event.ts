@@ -14,7 +14,6 @@ import {
   isUuid,
 } from "@deputize/core";
 import { z } from "zod";
-import { canonical } from "./canonical.ts";
 
 export const OUTCOMES = ["allowed", "refused", "failed", "info"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
@@ -114,7 +113,7 @@ export function parseEvent(value: unknown): AuditEvent {
 }
 
 /**
- * Checks an event and writes it as canonical JSON, the form in which it enters the outbox.
+ * Checks an event and writes it as JSON, the form in which it enters the outbox. Its leaf is canonical; this need not be.
  * Throws `audit_unavailable`: an event that cannot be logged must stop the effect that it belongs to.
  */
 export function encodeEvent(event: AuditEvent): string {
@@ -128,7 +127,7 @@ export function encodeEvent(event: AuditEvent): string {
   }
   let encoded: string;
   try {
-    encoded = canonical(withoutNul(parsed.data));
+    encoded = JSON.stringify(withoutNul(parsed.data));
   } catch (cause) {
     throw new DeputizeError("audit_unavailable", "the audit event has no JSON form; pass plain values", {
       cause,
@@ -149,11 +148,12 @@ function withoutNul(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNul);
   if (typeof value !== "object" || value === null) return finite(value);
   if ("toJSON" in value && typeof value.toJSON === "function") return withoutNul(value.toJSON());
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, inner]) => inner !== undefined)
-      .map(([key, inner]) => [withoutNul(key) as string, withoutNul(inner)]),
-  );
+  const plain: [string, unknown][] = [];
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner !== undefined) plain.push([withoutNul(key) as string, withoutNul(inner)]);
+  }
+  // Unlike an assignment, this makes a field of a key such as `__proto__`.
+  return Object.fromEntries(plain);
 }
 
 function finite(value: unknown): unknown {

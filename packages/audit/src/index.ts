@@ -3,6 +3,7 @@
  * one sequencer puts it into a Merkle tree and signs the tree; everybody can hold a receipt and check it.
  * `@deputize/audit/verify` has the checks alone, for browsers.
  */
+export { readAnchor } from "./anchor.ts";
 export {
   type AuditLog,
   type AuditLogOptions,
@@ -15,7 +16,7 @@ export {
   type SignedCheckpoint,
   auditMigrations,
 } from "./audit-log.ts";
-export type { ErasedName } from "./erase.ts";
+export { type ErasedName, countOpenings } from "./erase.ts";
 export {
   type AuditEvent,
   EVENT_LIMITS,
@@ -24,18 +25,19 @@ export {
   type Outcome,
   auditEvent,
 } from "./event.ts";
+export { type FilePage, type FilePageQuery, readFilePage } from "./file-entries.ts";
+export type { FileAuditLog } from "./file-log.ts";
+export { proveFromFiles } from "./file-receipt.ts";
+export { type KeyedFileLogOptions, type KeyedStoreLogOptions, auditLog } from "./keyed-log.ts";
+export { readOrMakeKey } from "./key-file.ts";
 export { createAuditLog } from "./log.ts";
-export {
-  type VerifyStoreOptions,
-  dumpLog,
-  readDump,
-  readStoreLog,
-  verifyDump,
-  verifyLog,
-} from "./log-source.ts";
+export { readLogFiles } from "./log-lines.ts";
+export { type VerifyStoreOptions, dumpLog, readStoreLog, verifyDump, verifyLog } from "./log-source.ts";
+export { auditSecretFrom } from "./secret-setting.ts";
 export { type PreparedEntry, prepareEntry } from "./prepare-entry.ts";
 export { auditReader } from "./reader.ts";
 export { type ProveOptions, proveEntry } from "./receipt.ts";
+export { REFUSAL_ENTRIES } from "./refusal-budget.ts";
 export {
   REFUSAL_LIMITS,
   type RefusalCounter,
@@ -43,14 +45,8 @@ export {
   refusalCounter,
 } from "./refusal-counter.ts";
 export { type NoteSigner, type Witness, noteSigner, witness } from "./signer.ts";
-export {
-  type LogItem,
-  type LogProblem,
-  type LogProblemKind,
-  type LogReport,
-  type VerifyLogOptions,
-  verifyItems,
-} from "./verify-log.ts";
+export type { LogProblem, LogProblemKind, LogReport, LogWarning } from "./log-report.ts";
+export { type LogItem, type VerifyLogOptions, verifyItems } from "./verify-log.ts";
 export {
   type Checkpoint,
   type CheckpointUpdate,

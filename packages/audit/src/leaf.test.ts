@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { newId } from "@deputize/core";
 import type { AuditEvent } from "./event.ts";
 import { canonical } from "./canonical.ts";
-import { commitmentInput } from "./commitment.ts";
+import { commitmentInput, opens } from "./commitment.ts";
 import { makeEntry, privateParts } from "./leaf.ts";
 import { testEvent } from "./testing.ts";
 
@@ -36,6 +36,21 @@ describe("a leaf", () => {
     ["escapes", { task: 'a"\\u0062' }, { task: 'a"b' }],
   ])("differs where joined texts would collide: %s [AW-D21]", (_, one, other) => {
     expect(hashed(testEvent(one))).not.toBe(hashed(testEvent(other)));
+  });
+
+  it.each([
+    ["every part", canonical(testEvent({ task: "t", resource: "r", detail: { b: 1, a: ["\u2028", "ø"] } }))],
+    ["an event that is none", '{"action":"a","outcome":"info","tenant":"default","detail":{"n":1e999}}'],
+  ])("stands beside openings in canonical form, which open its commitments: %s [SR-24]", async (_, event) => {
+    const { leaf, openings, body } = makeEntry(
+      { id, at, sealed: false, event },
+      { ...place, duplicateOf: id },
+    );
+    expect(body).toBe(canonical(openings));
+    const { commitments } = JSON.parse(leaf) as { commitments: Record<string, string> };
+    expect(Object.keys(commitments)).toEqual(Object.keys(openings).toSorted());
+    for (const [field, { salt: own, value }] of Object.entries(openings))
+      expect(await opens(commitments[field] ?? "", field, own, value)).toBe(true);
   });
 
   it("is the same bytes for the same event, however its fields are ordered [AW-D21]", () => {

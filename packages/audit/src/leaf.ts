@@ -8,11 +8,15 @@
 import { hash, randomBytes } from "node:crypto";
 import { isUuid } from "@deputize/core";
 import { canonical } from "./canonical.ts";
-import { SALT_BYTES, commitmentInput } from "./commitment.ts";
+import { SALT_BYTES, commitmentInputOf } from "./commitment.ts";
 import { type AuditEvent, parseEvent } from "./event.ts";
+import type { EntryMac } from "./mac.ts";
 import { OPENING_FIELDS, type OpeningField, type Openings } from "./receipt-shape.ts";
 
 const LEAF_VERSION = 1;
+
+/** The fields as canonical JSON orders them. */
+const BODY_ORDER = OPENING_FIELDS.toSorted();
 
 /** What the outbox holds. */
 export interface Submission {
@@ -28,6 +32,8 @@ export interface NewEntry {
   readonly action: string;
   readonly leaf: string;
   readonly openings: Openings;
+  /** The openings as canonical JSON. */
+  readonly body: string;
   readonly tenant: string;
   readonly subject: string | undefined;
   readonly about: readonly string[];
@@ -41,22 +47,24 @@ export interface Place {
   readonly duplicateOf?: string;
 }
 
-/** Makes the entry for `place`. Never throws for what a submission holds. */
-export function makeEntry(submission: Submission, place: Place): NewEntry {
-  const event = readEvent(submission.event);
-  const values = place.duplicateOf
-    ? withDuplicate(privateParts(event), place.duplicateOf)
-    : privateParts(event);
+/** Makes the entry for `place`, with its code when the log has a secret. Never throws for what a submission holds. */
+export function makeEntry(submission: Submission, place: Place, mac?: EntryMac): NewEntry {
+  const { event, values, texts } = readSubmitted(submission.event, place.duplicateOf);
   const openings: Openings = {};
   const commitments: Record<string, string> = {};
-  for (const field of OPENING_FIELDS) {
-    const value = values[field];
-    if (value === undefined) continue;
-    const salt = randomBytes(SALT_BYTES);
-    openings[field] = { salt: salt.toString("hex"), value };
-    commitments[field] = hash("sha256", commitmentInput(salt, field, value), "hex");
+  const body: Partial<Record<OpeningField, string>> = {};
+  // One draw for all salts of an entry: a draw costs more than a hash.
+  const salts = randomBytes(SALT_BYTES * OPENING_FIELDS.length);
+  for (const [n, field] of OPENING_FIELDS.entries()) {
+    const text = texts[field];
+    if (text === undefined) continue;
+    const salt = salts.subarray(n * SALT_BYTES, (n + 1) * SALT_BYTES);
+    const hex = salt.toString("hex");
+    openings[field] = { salt: hex, value: values[field] };
+    commitments[field] = hash("sha256", commitmentInputOf(salt, field, text), "hex");
+    body[field] = `"${field}":{"salt":"${hex}","value":${text}}`;
   }
-  const leaf = canonical({
+  const fields = {
     v: LEAF_VERSION,
     seq: place.seq,
     prev: place.prev,
@@ -68,9 +76,18 @@ export function makeEntry(submission: Submission, place: Place): NewEntry {
     outcome: event.outcome,
     ...(event.reason !== undefined && { reason: event.reason }),
     commitments,
-  });
+  };
+  const leaf = canonical(mac ? { ...fields, mac: mac(canonical(fields)) } : fields);
   const { action, tenant, subject, about = [] } = event;
-  return { action, leaf, openings, tenant, subject, about };
+  return {
+    action,
+    leaf,
+    openings,
+    body: `{${BODY_ORDER.flatMap((field) => body[field] ?? []).join(",")}}`,
+    tenant,
+    subject,
+    about,
+  };
 }
 
 type PrivateParts = Partial<Record<OpeningField, Record<string, unknown>>>;
@@ -98,15 +115,33 @@ function withDuplicate(parts: PrivateParts, id: string): PrivateParts {
 
 /** The event as submitted, or, where it is not one, its codes and stamps and its whole text under `detail`. */
 export function readEvent(text: string): AuditEvent {
+  return readSubmitted(text).event;
+}
+
+interface Submitted {
+  readonly event: AuditEvent;
+  readonly values: PrivateParts;
+  /** The values as canonical JSON. */
+  readonly texts: Partial<Record<OpeningField, string>>;
+}
+
+function readSubmitted(text: string, duplicateOf?: string): Submitted {
   let value: unknown;
   try {
     value = JSON.parse(text);
-    const event = parseEvent(value);
-    canonical(event); // Refuses numbers such as 1e999, which JSON can hold and no number can.
-    return event;
+    // Refuses numbers such as 1e999 too, which JSON can hold and no number can.
+    return withParts(parseEvent(value), duplicateOf);
   } catch {
-    return salvage(value, text);
+    return withParts(salvage(value, text), duplicateOf);
   }
+}
+
+/** Writes each part once: its commitment and its opening hold the same text. */
+function withParts(event: AuditEvent, duplicateOf: string | undefined): Submitted {
+  const parts = privateParts(event);
+  const values = duplicateOf === undefined ? parts : withDuplicate(parts, duplicateOf);
+  const texts = Object.fromEntries(Object.entries(values).map(([field, part]) => [field, canonical(part)]));
+  return { event, values, texts };
 }
 
 function salvage(value: unknown, text: string): AuditEvent {

@@ -1,25 +1,18 @@
 /**
- * Where a log is read from to be verified: the store, or a dump of it as JSON lines that anybody may keep.
- *
- * A dump's lines: first `{"log": origin, "public_key": …}`, then `{"seq", "leaf"}` for each entry, and after the
- * last entry that it covers `{"checkpoint": note}`. It holds leaves only, so nothing personal is in it.
+ * Where a log is read from to be verified: the store, or a dump of it as JSON lines (log-lines.ts) that anybody may keep.
  */
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
-import { DeputizeError } from "@deputize/core";
+import { existsSync } from "node:fs";
 import type { Queryable, Store } from "@deputize/store";
-import { z } from "zod";
 import { readAnchor } from "./anchor.ts";
-import { RFC3339_SQL, auditReader } from "./reader.ts";
-import { type LogItem, type LogReport, type VerifyLogOptions, verifyItems } from "./verify-log.ts";
+import { formatLine, readLogFiles } from "./log-lines.ts";
+import type { LogReport } from "./log-report.ts";
+import { RFC3339_SQL, auditReader, readHead } from "./reader.ts";
+import { type LogItem, type VerifyLogOptions, verifyItems } from "./verify-log.ts";
 
 const PAGE = 5_000;
 
 const SIGNING_TRIES = 10;
 const SIGNING_WAIT_MS = 100;
-
-/** A line of a dump is one leaf or one note; more is not ours. */
-const LINE_CHARS_MAX = 65_536;
 
 interface EntryRow {
   seq: string;
@@ -129,55 +122,31 @@ export interface VerifyStoreOptions extends VerifyLogOptions {
 
 /** Verifies the log in a store. It may go on growing. */
 export async function verifyLog(options: VerifyStoreOptions): Promise<LogReport> {
-  const anchored = options.anchorFile === undefined ? [] : await readAnchor(options.anchorFile);
-  const held = [...(options.held ?? []), ...anchored];
-  const db = auditReader(options.store);
-  return verifyItems(readStoreLog(db), { publicKey: options.publicKey, held });
+  const { store, anchorFile, ...rest } = options;
+  const db = auditReader(store);
+  const anchored = anchorFile === undefined ? [] : await readAnchor(anchorFile);
+  const lost = anchorFile !== undefined && !existsSync(anchorFile) && (await readHead(db)).size > 0;
+  return verifyItems(readStoreLog(db), {
+    ...rest,
+    held: [...(options.held ?? []), ...anchored],
+    ...(lost && { anchorMissing: `the anchor file ${anchorFile} is gone, and with it what was signed` }),
+  });
 }
 
 /** The log as lines of JSON, each without its newline. */
 export async function* dumpLog(options: { store: Store; publicKey: string }): AsyncGenerator<string> {
   const db = auditReader(options.store);
-  yield JSON.stringify({ log: options.publicKey.split("+")[0], public_key: options.publicKey });
+  yield formatLine({ log: options.publicKey.split("+")[0] ?? "", public_key: options.publicKey });
   for await (const item of readStoreLog(db)) {
-    yield JSON.stringify(
-      item.kind === "entry" ? { seq: item.seq, leaf: item.leaf } : { checkpoint: item.note },
-    );
+    if (item.kind === "entry") yield formatLine({ seq: item.seq, leaf: item.leaf });
+    else if (item.kind === "checkpoint") yield formatLine({ checkpoint: item.note });
   }
 }
 
-const LINE = z.union([
-  z.strictObject({ log: z.string(), public_key: z.string() }),
-  z.strictObject({ seq: z.number().int().min(0), leaf: z.string() }),
-  z.strictObject({ checkpoint: z.string() }),
-]);
-
-/** Reads a dump. Throws `invalid_request` with the number of a line that is not one. */
-export async function* readDump(lines: AsyncIterable<string>): AsyncGenerator<LogItem> {
-  let number = 0;
-  for await (const text of lines) {
-    number += 1;
-    if (text === "") continue;
-    const line = text.length > LINE_CHARS_MAX ? undefined : parseLine(text);
-    if (!line) throw new DeputizeError("invalid_request", `line ${number} is no line of a log dump`);
-    if ("leaf" in line) yield { kind: "entry", ...line };
-    else if ("checkpoint" in line) yield { kind: "checkpoint", note: line.checkpoint };
-  }
-}
-
-function parseLine(text: string): z.infer<typeof LINE> | undefined {
-  try {
-    return LINE.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Verifies a dump file, offline. The key in the dump itself is not believed: pass the one you know. */
-export function verifyDump(path: string, options: VerifyLogOptions): Promise<LogReport> {
-  const lines = createInterface({
-    input: createReadStream(path, "utf8"),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  });
-  return verifyItems(readDump(lines), options);
+/**
+ * Verifies a dump, a file of `auditLog({ file })`, or several as pieces of one log in their order, offline. The key in
+ * the file itself is not believed: pass the one you know.
+ */
+export function verifyDump(path: string | readonly string[], options: VerifyLogOptions): Promise<LogReport> {
+  return verifyItems(readLogFiles([path].flat()), options);
 }

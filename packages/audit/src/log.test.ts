@@ -248,6 +248,35 @@ describe("hostile submissions", () => {
     },
   );
 
+  it.each([
+    ["a", "x", true],
+    ["AZaz09_.:/-", "AZaz09_.-", true],
+    ["a".repeat(120), "x".repeat(64), true],
+    ["a".repeat(121), "x", false],
+    ["a", "x".repeat(65), false],
+    ["", "x", false],
+    ["a", "", false],
+    ["a\n", "x", false],
+    ["\na", "x", false],
+    ["a", "x\n", false],
+    ["é", "x", false],
+    ["a", "x/y", false],
+    [undefined, "x", false],
+    ["a", undefined, false],
+    [null, "x", false],
+  ])("pass the outbox by their codes alone: %j of %j", async (action, tenant, passes) => {
+    const event = JSON.stringify({ action, tenant, outcome: "info" });
+    // As the authority, whose word for the tenant is taken.
+    const given = world.store.transaction("authority", (tx) =>
+      tx.query("SELECT audit.submit($1::uuid, $2::jsonb)", [newId(), event]),
+    );
+    const outcome = await given.then(
+      () => true,
+      (error: { code?: string }) => error.code,
+    );
+    expect(outcome).toBe(passes || "23514");
+  });
+
   it("with the id of an entry are logged under a new id and say so", async () => {
     const id = await submit(JSON.stringify(testEvent({ action: "first.time" })));
     await world.log.flush();
@@ -382,6 +411,26 @@ describe("a new signing key", () => {
       ).toMatchObject({ ok: true });
       expect(await verifyLog({ store: own.store, publicKey })).toMatchObject({ ok: true, size: 4 });
       expect((await verifyLog({ store: own.store, publicKey: renewed.publicKey })).ok).toBe(false);
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+describe("a log whose entries carry codes", () => {
+  it("gets no entry without one: a process that has no secret appends nothing [PR-D20] [SR-20]", async () => {
+    const own = await auditWorld({ secret: "a secret of the tests that has more than 32 bytes" });
+    try {
+      await own.fill(2);
+      await own.log.close();
+      const unkeyed = await own.another();
+      await expect(unkeyed.start()).rejects.toMatchObject({
+        code: "audit_unavailable",
+        message: expect.stringContaining("DEPUTIZE_AUDIT_SECRET"),
+      });
+      await expect(unkeyed.append(testEvent())).rejects.toMatchObject({ code: "audit_unavailable" });
+      const { rows } = await own.store.ownerQuery("SELECT FROM audit.entries");
+      expect(rows).toHaveLength(2);
     } finally {
       await own.close();
     }

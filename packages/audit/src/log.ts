@@ -7,11 +7,13 @@
  */
 import { DeputizeError, newId, systemClock } from "@deputize/core";
 import { type Anchor, openAnchor, readAnchor } from "./anchor.ts";
-import { createAppender, unavailable } from "./appender.ts";
+import { createAppender } from "./appender.ts";
 import type { AuditLog, AuditLogOptions } from "./audit-log.ts";
 import { eraseOpenings } from "./erase.ts";
 import { encodeEvent } from "./event.ts";
+import { unavailable } from "./group-commit.ts";
 import { readStoreLog } from "./log-source.ts";
+import { entryMac } from "./mac.ts";
 import { queryEntries } from "./query.ts";
 import { proveConsistency, proveEntry } from "./receipt.ts";
 import { auditReader, readCheckpoint } from "./reader.ts";
@@ -36,7 +38,7 @@ const EAGER = { forMs: 1_000, pollMs: 15 } as const;
 
 /** A busy sequencer rests this many times as long as its last step took, so that it leaves the effects the most of
  * the database's time; what waits meanwhile shares the next step. */
-const REST_PER_STEP = 3;
+const REST_PER_STEP = 8;
 
 const FLUSH_MS = 15_000;
 const RETRY_MS = 500;
@@ -49,6 +51,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const { store, clock = systemClock, pollMs = DEFAULTS.pollMs, leaseMs = DEFAULTS.leaseMs } = options;
   const signer = noteSigner(options.origin, options.signingKey);
   const second = options.witness && witness(options.witness.name, options.witness.key);
+  const mac = options.secret === undefined ? undefined : entryMac(options.secret, signer.verifierKey);
   const appender = createAppender(store, clock);
   const db = auditReader(store);
 
@@ -64,7 +67,16 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   async function open() {
     const anchor = options.anchorFile === undefined ? undefined : await openAnchor(options.anchorFile);
     const { batchSize = DEFAULTS.batchSize } = options;
-    const parts: SequencerOptions = { store, signer, witness: second, anchor, clock, batchSize, leaseMs };
+    const parts: SequencerOptions = {
+      store,
+      signer,
+      witness: second,
+      anchor,
+      mac,
+      clock,
+      batchSize,
+      leaseMs,
+    };
     try {
       await checkAnchorAtStart(parts);
     } catch (error) {

@@ -5,7 +5,7 @@ import type { Queryable } from "@deputize/store";
 import type { LoggedEntry } from "./audit-log.ts";
 import type { AuditEvent } from "./event.ts";
 import type { Openings } from "./receipt-shape.ts";
-import { STORED_ENTRY_SQL, type StoredEntryRow, toStoredEntry } from "./reader.ts";
+import { STORED_ENTRY_SQL, type StoredEntry, type StoredEntryRow, toStoredEntry } from "./reader.ts";
 
 /** Reads entries by their numbers. */
 export async function readLogged(db: Queryable, seqs: readonly number[]): Promise<Map<number, LoggedEntry>> {
@@ -13,10 +13,11 @@ export async function readLogged(db: Queryable, seqs: readonly number[]): Promis
   const { rows } = await db.query<StoredEntryRow>(`${STORED_ENTRY_SQL} WHERE e.seq = ANY ($1::bigint[])`, [
     seqs,
   ]);
-  return new Map(rows.map((row) => [Number(row.seq), toLogged(row)]));
+  return new Map(rows.map((row) => [Number(row.seq), toLogged(toStoredEntry(row))]));
 }
-function toLogged(row: StoredEntryRow): LoggedEntry {
-  const { seq, leaf, leafHash, subject, openings } = toStoredEntry(row);
+
+/** An entry that was read, wherever from. */
+export function toLogged({ seq, leaf, leafHash, subject, openings }: StoredEntry): LoggedEntry {
   const codes = JSON.parse(leaf) as Record<"id" | "at" | "action" | "outcome" | "prev" | "tenant", string> & {
     reason?: string;
   };

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId } from "@deputize/core";
+import type { TestStore } from "@deputize/store/testing";
 import type { AuditQuery, LoggedEntry } from "./audit-log.ts";
 import { insertEntries } from "./testing-entries.ts";
-import { type AuditWorld, auditWorld, newPrincipal, testEvent } from "./testing.ts";
+import { type AuditWorld, auditWorld, newPrincipal, openAuditStore, testEvent } from "./testing.ts";
 
 let world: AuditWorld;
 
@@ -15,7 +16,7 @@ interface Row {
   readonly agent: string;
   readonly task: string;
 }
-let rows: Row[];
+let rows: (Row & { readonly ms: number })[];
 
 const COUNT = 9_500; // More than two blocks of tallies.
 
@@ -27,14 +28,18 @@ beforeAll(async () => {
        e.leaf::jsonb->>'outcome' AS outcome, o.body::jsonb #>> '{who,value,agent}' AS agent, o.body::jsonb #>> '{why,value,task}' AS task
      FROM audit.entries e JOIN audit.openings o ON o.seq = e.seq ORDER BY e.seq`,
   );
-  rows = read.rows.map((row) => ({ ...row, seq: Number(row.seq) }));
-}, 60_000);
+  rows = read.rows.map((row) => ({ ...row, seq: Number(row.seq), ms: Date.parse(row.at) }));
+});
 afterAll(() => world.close());
 
 /** What the query means, said as a filter over all entries. */
 function expected(query: AuditQuery): { seqs: number[]; total: number } {
   const outcomes = query.outcome === undefined ? undefined : [query.outcome].flat();
   const time = (text: string | undefined, none: number) => (text === undefined ? none : Date.parse(text));
+  const [since, until] = [
+    time(query.since, Number.NEGATIVE_INFINITY),
+    time(query.until, Number.POSITIVE_INFINITY),
+  ];
   const matching = rows.filter(
     (row) =>
       row.tenant === query.tenant &&
@@ -42,8 +47,8 @@ function expected(query: AuditQuery): { seqs: number[]; total: number } {
       (outcomes === undefined || outcomes.includes(row.outcome as never)) &&
       (query.agentId === undefined || row.agent === query.agentId) &&
       (query.taskId === undefined || row.task === query.taskId) &&
-      Date.parse(row.at) >= time(query.since, Number.NEGATIVE_INFINITY) &&
-      Date.parse(row.at) < time(query.until, Number.POSITIVE_INFINITY),
+      row.ms >= since &&
+      row.ms < until,
   );
   const { cursor, order = "newest", offset = 0, limit = 100 } = query;
   const ordered = order === "newest" ? matching.toReversed() : matching;
@@ -172,9 +177,22 @@ describe("a view", () => {
   });
 });
 
+let empty: TestStore;
+let back: () => Promise<void>;
+beforeAll(async () => {
+  empty = await openAuditStore();
+  back = await empty.mark();
+});
+afterAll(() => empty.close());
+
+async function emptyWorld(): Promise<AuditWorld> {
+  await back();
+  return auditWorld({ over: empty });
+}
+
 describe("a log that grows", () => {
   it("shows what any process committed before the query, in one chain [AW-F15]", async () => {
-    const own = await auditWorld();
+    const own = await emptyWorld();
     try {
       const other = await own.another();
       for (let n = 0; n < 20; n += 1) {
@@ -195,7 +213,7 @@ describe("a log that grows", () => {
   });
 
   it("settles for many queries at once without an append for each", async () => {
-    const own = await auditWorld();
+    const own = await emptyWorld();
     try {
       await own.log.append(testEvent());
       const answers = await Promise.all(
@@ -209,7 +227,7 @@ describe("a log that grows", () => {
   });
 
   it("numbers entries past a million in order, after those before [AW-D22]", async () => {
-    const own = await auditWorld();
+    const own = await emptyWorld();
     try {
       await insertEntries(own.store, 999_998, 1_000_003);
       const { entries } = await own.log.query({ tenant: "default", order: "oldest" });
@@ -224,7 +242,7 @@ describe("a log that grows", () => {
 
 describe("erasing", () => {
   it("takes a person from queries, totals, columns and what views have kept [SR-24]", async () => {
-    const own = await auditWorld();
+    const own = await emptyWorld();
     try {
       const alice = newPrincipal();
       const event = testEvent({
@@ -264,7 +282,7 @@ describe("erasing", () => {
 
 describe("what an entry says", () => {
   it("has agent, task, orchestration and app as they were recorded [AW-D23]", async () => {
-    const own = await auditWorld();
+    const own = await emptyWorld();
     try {
       const said = {
         agent: "spiffe://agentwrit.local/agent/o/t/1",
@@ -286,7 +304,7 @@ describe("what an entry says", () => {
   });
 
   it("is found by the acting principal where nobody named an agent", async () => {
-    const own = await auditWorld();
+    const own = await emptyWorld();
     try {
       const actor = newPrincipal();
       await own.log.append(testEvent({ actors: [actor] }));

@@ -58,26 +58,41 @@ async function loggedReceipt(
 ): Promise<Receipt | undefined> {
   const { db, onlyFor, names, publicKey } = options;
   if (onlyFor !== undefined && entry.subject !== onlyFor) return undefined;
-  const openings: Openings = entry.openings ?? {};
-  const codes = JSON.parse(entry.leaf) as Codes;
-  const summary = await summarize(
-    codes,
-    { who: values(openings.who), why: values(openings.why), what: values(openings.what) },
-    names,
-  );
+  const { leaf, openings, seq: index } = entry;
+  const parts = { id, publicKey, leaf, openings, names };
   const checkpoint = await readCheckpoint(db);
-  const base = { entry_id: id, public_key: publicKey, openings, summary };
-  if (!checkpoint || checkpoint.size <= entry.seq) return { status: "pending", ...base };
-  const proof = await inclusionProof(entry.seq, checkpoint.size, (addresses) => readNodes(db, addresses));
-  return {
-    status: "logged",
-    ...base,
-    index: entry.seq,
-    size: checkpoint.size,
-    leaf: entry.leaf,
-    proof: proof.map((hash) => hash.toString("hex")),
-    checkpoint: checkpoint.note,
+  if (!checkpoint || checkpoint.size <= index) return assembleReceipt(parts);
+  const { size, note } = checkpoint;
+  const proof = await inclusionProof(index, size, (addresses) => readNodes(db, addresses));
+  return assembleReceipt({ ...parts, place: { index, size, proof, checkpoint: note } });
+}
+
+/** A receipt of its parts; `pending` while nothing is signed that the entry is in. */
+export async function assembleReceipt(parts: {
+  readonly id: string;
+  readonly publicKey: string;
+  readonly leaf: string;
+  readonly openings: Openings | undefined;
+  readonly names?: ReceiptNames | undefined;
+  readonly place?: {
+    readonly index: number;
+    readonly size: number;
+    readonly proof: readonly Buffer[];
+    readonly checkpoint: string;
   };
+}): Promise<Receipt> {
+  const { id, publicKey, leaf, openings = {}, names, place } = parts;
+  const codes = JSON.parse(leaf) as Codes;
+  const said = { who: values(openings.who), why: values(openings.why), what: values(openings.what) };
+  const base = {
+    entry_id: id,
+    public_key: publicKey,
+    openings,
+    summary: await summarize(codes, said, names),
+  };
+  if (!place) return { status: "pending", ...base };
+  const { proof, ...where } = place;
+  return { status: "logged", ...base, leaf, ...where, proof: proof.map((hash) => hash.toString("hex")) };
 }
 
 /** Proof that the tree of `newSize` extends that of `oldSize`, hex. Throws `invalid_request` for sizes that the log never had. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { manualClock } from "@deputize/core";
+import { type PrincipalId, manualClock, newId } from "@deputize/core";
 import { type AuditEvent, encodeEvent } from "./event.ts";
+import { REFUSAL_ENTRIES } from "./refusal-budget.ts";
 import { REFUSAL_LIMITS, refusalCounter } from "./refusal-counter.ts";
 
 function counting() {
@@ -18,6 +19,54 @@ function counting() {
   const counter = refusalCounter({ log, clock, tenant: "default" });
   return { counter, clock, events, breakLog: (value: boolean) => (broken = value) };
 }
+
+describe("refusals of somebody known", () => {
+  const refused = (who: string, action = "scope_violation"): AuditEvent => ({
+    action,
+    outcome: "refused",
+    tenant: "default",
+    subject: who as PrincipalId,
+  });
+
+  it("are entries of their own up to a budget a minute, kind and principal, and counted beyond [SR-19]", async () => {
+    const { counter, clock, events } = counting();
+    const loud = newId();
+    for (let n = 0; n < 10_000; n += 1) await counter.refused(refused(loud));
+    await counter.refused(refused(newId()));
+    await counter.refused(refused(loud, "delegation_refused"));
+    expect(events).toHaveLength(REFUSAL_ENTRIES.ofOne + 2);
+    clock.advance(60_000);
+    await counter.refused(refused(loud));
+    expect(events).toHaveLength(REFUSAL_ENTRIES.ofOne + 3);
+    await counter.close();
+    expect(events.at(-1)?.detail?.["counted"]).toEqual([
+      { reason: "scope_violation", source: loud, count: 10_000 - REFUSAL_ENTRIES.ofOne },
+    ]);
+  });
+
+  it("have a bound in all, however many names one makes for oneself [SR-19]", async () => {
+    const { counter, events } = counting();
+    for (let n = 0; n < REFUSAL_ENTRIES.ofAll + 5_000; n += 1) await counter.refused(refused(newId()));
+    expect(events).toHaveLength(REFUSAL_ENTRIES.ofAll);
+    await counter.close();
+    expect(events.at(-1)?.detail?.["total"]).toBe(5_000);
+  });
+
+  it("are refused all the same while the log is away; a stranger's is counted", async () => {
+    const { counter, events, breakLog } = counting();
+    breakLog(true);
+    await expect(counter.refused(refused(newId()))).rejects.toThrow("away");
+    await counter.refused(
+      { action: "token_auth_failed", outcome: "refused", tenant: "default" },
+      "192.0.2.1",
+    );
+    breakLog(false);
+    await counter.close();
+    expect(events.map(({ detail }) => detail?.["counted"])).toEqual([
+      [{ reason: "token_auth_failed", source: "192.0.2.1", count: 1 }],
+    ]);
+  });
+});
 
 describe("refusals without identity", () => {
   it("become one entry a period, with a number for each reason and source [SR-19]", async () => {

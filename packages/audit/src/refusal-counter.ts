@@ -1,17 +1,26 @@
 /**
- * Counts refusals of requests that nobody is behind yet: bad tokens, wrong passwords, unknown hosts.
+ * Refusals in the log: those to somebody known as entries within a budget, those to strangers (bad tokens, wrong passwords,
+ * unknown hosts) and whatever is beyond the budget as counts.
  *
- * Guarantees: strangers cannot grow the log or the memory. However many they send, there is one entry a period
+ * Guarantees: refusals cannot grow the log or the memory beyond a fixed rate. However many they send, there is one entry a period
  * and process, and one number for each of a fixed count of (reason, source) pairs; the rest is counted
  * together. Nothing counted is lost while the log is away; it goes into the next entry.
  * Does not: limit rates. Attack answered: "audit everything" with "fail closed" as an off switch [SR-19].
  */
 import type { Clock } from "@deputize/core";
 import type { AuditLog } from "./audit-log.ts";
+import type { AuditEvent } from "./event.ts";
+import { refusalBudget } from "./refusal-budget.ts";
 
 export interface RefusalCounter {
   /** Counts one. `reason` is a code of ours; `source` is an address or a prefix of one. Never throws. */
   count(reason: string, source: string): void;
+  /**
+   * The refusal of somebody who is known, or a stranger's that is worth an entry: one of its own while the budget lasts,
+   * counted beyond, under who acted or the source. Throws `audit_unavailable` as `append` does, for somebody known; a
+   * stranger's is counted until the log is back.
+   */
+  refused(event: AuditEvent, source?: string): Promise<void>;
   /** Writes what was counted as one entry, if anything was. */
   flush(): Promise<void>;
   /** Stops the timer and writes what is left. */
@@ -41,6 +50,7 @@ interface Tally {
 
 export function refusalCounter(options: RefusalCounterOptions): RefusalCounter {
   const { log, clock, tenant, periodMs = 60_000 } = options;
+  const within = refusalBudget(clock);
   let pairs = new Map<string, Tally>();
   let others = 0;
   let since = clock.nowMs();
@@ -82,9 +92,23 @@ export function refusalCounter(options: RefusalCounterOptions): RefusalCounter {
 
   const timer = setInterval(() => void flush(), periodMs);
   timer.unref();
+  const count = (reason: string, source: string): void =>
+    add(reason.slice(0, REFUSAL_LIMITS.reasonChars), source.slice(0, REFUSAL_LIMITS.sourceChars), 1);
   return {
-    count: (reason, source) =>
-      add(reason.slice(0, REFUSAL_LIMITS.reasonChars), source.slice(0, REFUSAL_LIMITS.sourceChars), 1),
+    count,
+    async refused(event, source = "unknown") {
+      const who = event.actors?.[0] ?? event.subject ?? "";
+      if (!within(event.action, who)) {
+        count(event.action, who === "" ? source : who);
+        return;
+      }
+      try {
+        await log.append(event);
+      } catch (error) {
+        if (who !== "") throw error;
+        count(event.action, source);
+      }
+    },
     flush,
     close: async () => {
       clearInterval(timer);

@@ -11,11 +11,12 @@
 import { type Clock, DeputizeError, newId, telemetry } from "@deputize/core";
 import type { Queryable, Store } from "@deputize/store";
 import type { Anchor } from "./anchor.ts";
-import { canonical } from "./canonical.ts";
 import { formatCheckpoint, openCheckpoint } from "./checkpoint.ts";
 import { encodeEvent } from "./event.ts";
 import { makeEntry } from "./leaf.ts";
+import type { EntryMac } from "./mac.ts";
 import { type VerifierKey, parseVerifierKey } from "./note.ts";
+import { readLeaf } from "./order-watch.ts";
 import {
   HEAD_COLUMNS,
   type HeadRow,
@@ -34,6 +35,7 @@ export interface SequencerOptions {
   readonly signer: NoteSigner;
   readonly witness: Witness | undefined;
   readonly anchor: Anchor | undefined;
+  readonly mac?: EntryMac | undefined;
   readonly clock: Clock;
   readonly batchSize: number;
   readonly leaseMs: number;
@@ -103,6 +105,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
     if (!tree.root().equals(head.root) || signedSize > head.size) {
       throw fatal("the stored tree does not have the root that its head says");
     }
+    if (!options.mac) await refuseKeyed(db);
     if (newest && !(await openCheckpoint(newest.note, await ownKey()))) await announceKey(db);
     return { epoch: head.epoch, tree, lastHash: head.lastHash, signedSize, renewedAt };
   }
@@ -147,11 +150,11 @@ export function createSequencer(options: SequencerOptions): Sequencer {
       // Two submissions of one id come from a retry or from a forger. Neither may stop the log or hide.
       const submission = taken.has(item.id) ? { ...item, id: newId(clock) } : item;
       const place = { seq, prev, ...(taken.has(item.id) && { duplicateOf: item.id }) };
-      const entry = makeEntry(submission, place);
+      const entry = makeEntry(submission, place, options.mac);
       const hash = leafHash(Buffer.from(entry.leaf));
       const completed = Buffer.concat(leader.tree.append(hash)).toString("hex");
       leader.lastHash = hash;
-      const { subject = null, about, openings, tenant } = entry;
+      const { subject = null, about, body, tenant } = entry;
       return {
         action: entry.action,
         row: {
@@ -163,7 +166,7 @@ export function createSequencer(options: SequencerOptions): Sequencer {
           prev,
           completed,
         },
-        opening: { seq, tenant, subject, about, body: canonical(openings) },
+        opening: { seq, tenant, subject, about, body },
       };
     });
     await store.transaction("sequencer", async (tx) => {
@@ -267,6 +270,18 @@ export function fatal(what: string): LogDamaged {
   return new LogDamaged(
     "audit_unavailable",
     `${what}; run \`deputize audit verify\` before anything is signed`,
+  );
+}
+
+/** A log whose entries carry codes goes on with codes: one without would look as if somebody had stripped it. */
+async function refuseKeyed(db: Queryable): Promise<void> {
+  const { rows } = await db.query<{ leaf: string }>(
+    "SELECT leaf FROM audit.entries ORDER BY seq DESC LIMIT 1",
+  );
+  if (rows[0] === undefined || readLeaf(rows[0].leaf)?.mac === undefined) return;
+  throw new LogDamaged(
+    "audit_unavailable",
+    "the log's entries carry codes, and this process has no secret to make them with; give it the log's, as DEPUTIZE_AUDIT_SECRET or DEPUTIZE_AUDIT_SECRET_FILE",
   );
 }
 

@@ -45,11 +45,14 @@ export interface AuditWorld {
   close(): Promise<void>;
 }
 
+export const openAuditStore = (): Promise<TestStore> => openTestStore([auditMigrations]);
+
+/** `over` is a store that outlives this world, for a file whose tests open one after the other. */
 export async function auditWorld(
-  options: Partial<AuditLogOptions> & { faulty?: (store: Store) => Store } = {},
+  options: Partial<AuditLogOptions> & { faulty?: (store: Store) => Store; over?: TestStore } = {},
 ): Promise<AuditWorld> {
-  const { faulty = (store) => store, ...logOptions } = options;
-  const store = await openTestStore([auditMigrations]);
+  const { faulty = (store) => store, over, ...logOptions } = options;
+  const store = over ?? (await openAuditStore());
   const signingKey = newSigningKey();
   const base = { signingKey, origin: TEST_ORIGIN, leaseMs: 400 };
   const log = createAuditLog({ ...base, store: faulty(store), ...logOptions });
@@ -74,7 +77,7 @@ export async function auditWorld(
     },
     close: async () => {
       await Promise.all(logs.map((made) => made.close().catch(() => {})));
-      await store.close();
+      if (!over) await store.close();
     },
   };
 }

@@ -48,6 +48,8 @@ export interface GrowingTree {
   /** Adds a leaf; returns the nodes above level 0 that it completes, lowest first. */
   append(leafHash: Buffer): Buffer[];
   root(): Buffer;
+  /** Its peaks, largest first: all that `growTree` needs to go on from here. */
+  peaks(): readonly Buffer[];
 }
 
 /** Goes on from a tree of `size` with these peaks, largest first; an empty tree unless told. */
@@ -76,6 +78,7 @@ export function growTree(size = 0, peaks: readonly Buffer[] = []): GrowingTree {
       return completed;
     },
     root: () => foldPeaks(hashes),
+    peaks: () => hashes,
   };
 }
 

@@ -1,54 +1,29 @@
 /**
- * Verifies a whole log, entry by entry, from the store or from a dump, with nothing but the log's public key.
+ * Verifies a whole log, entry by entry, from the store, a dump or a file, with nothing but the log's public key.
  *
- * Guarantees: finds every edited, inserted, reordered or missing entry and says where; recomputes the tree and
- * compares it with every checkpoint, stored and held.
+ * Guarantees: finds every edited, inserted, repeated, moved or missing entry and says where; recomputes the tree and
+ * compares it with every checkpoint, stored and held; with the secret, checks each entry's own code too.
  * Does not: notice, by itself, that the end was cut off or that everything was rewritten with the log's key. Only
  * a checkpoint kept elsewhere shows that; `anchored` says whether there was one [SR-20].
  */
-import { type KeyObject, createPublicKey, verify as verifySignature } from "node:crypto";
-import { type Checkpoint, parseCheckpoint } from "./checkpoint.ts";
-import { toBase64Url } from "./bytes.ts";
-import { type VerifierKey, parseNote, parseVerifierKey } from "./note.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import {
+  type LinePlace,
+  type LogProblemKind,
+  type LogReport,
+  type LogWarning,
+  collectProblems,
+} from "./log-report.ts";
+import { macWatch } from "./mac-watch.ts";
+import { formatVerifierKey, openNote, parseVerifierKey } from "./note.ts";
+import { orderWatch, readLeaf } from "./order-watch.ts";
 import { growTree, leafHash } from "./tree.ts";
-
-export type LogProblemKind =
-  | "edited"
-  | "inserted"
-  | "missing"
-  | "reordered"
-  | "node_wrong"
-  | "checkpoint_wrong"
-  | "unsigned"
-  | "truncated"
-  | "forked";
-
-export interface LogProblem {
-  readonly kind: LogProblemKind;
-  /** Zero-based place of the entry where it shows. */
-  readonly seq: number;
-  readonly entryId?: string;
-  readonly message: string;
-}
-
-export interface LogReport {
-  readonly ok: boolean;
-  /** Entries read. */
-  readonly size: number;
-  /** Root of what was read, hex. */
-  readonly root: string;
-  /** Stored checkpoints compared with the tree. */
-  readonly checkpoints: number;
-  /** True when a checkpoint kept elsewhere was there to compare with. */
-  readonly anchored: boolean;
-  /** The first hundred. */
-  readonly problems: readonly LogProblem[];
-}
+import { type LoadedKey, loadKeys, openSigned } from "./verifier-keys.ts";
 
 /** What a log is read as: entries in order, each checkpoint after the last entry that it covers. */
-export type LogItem = LogEntryItem | LogCheckpointItem;
+export type LogItem = LogEntryItem | LogCheckpointItem | LogHeaderItem | LogMalformedItem;
 
-export interface LogEntryItem {
+export interface LogEntryItem extends Partial<LinePlace> {
   readonly kind: "entry";
   readonly seq: number;
   readonly leaf: string;
@@ -62,11 +37,25 @@ export interface LogEntryItem {
   };
 }
 
-export interface LogCheckpointItem {
+export interface LogCheckpointItem extends Partial<LinePlace> {
   readonly kind: "checkpoint";
   readonly note: string;
   /** As stored beside the note. */
   readonly stored?: { readonly size: number; readonly root: Buffer };
+  /** Peaks of the tree, largest first, hex, as a file has them. */
+  readonly peaks?: readonly string[] | undefined;
+}
+
+/** The first line of a dump or file: which log it says it is. */
+export interface LogHeaderItem extends LinePlace {
+  readonly kind: "header";
+  readonly publicKey: string;
+}
+
+/** A line that is none of the others; `unfinished` when it is the last and has no end. */
+export interface LogMalformedItem extends LinePlace {
+  readonly kind: "malformed";
+  readonly unfinished: boolean;
 }
 
 export interface VerifyLogOptions {
@@ -74,240 +63,286 @@ export interface VerifyLogOptions {
   readonly publicKey: string | readonly string[];
   /** Checkpoints kept elsewhere: by the anchor file, browsers, SDKs. */
   readonly held?: readonly string[];
+  /** Secrets of a keyed log: then each entry must carry a code made with one of them. */
+  readonly secrets?: readonly string[];
+  /** Verifier keys of witnesses; then each held checkpoint must carry the cosignature of one of them. */
+  readonly witnesses?: readonly string[];
+  /** Said when `held` should have had something and the place for it was empty or gone. */
+  readonly anchorMissing?: string;
 }
-
-const PROBLEMS_MAX = 100;
 
 const ZERO_HASH = "0".repeat(64);
 
-interface Leaf {
-  readonly seq: number;
-  readonly id: string;
-  readonly at: string;
-  readonly prev: string;
-}
-
-/** Reads the whole log once, in order, in constant memory. */
+/** Reads the whole log once, in order, in constant memory. Throws `TypeError` for a key that is none. */
 export async function verifyItems(
   items: AsyncIterable<LogItem>,
   options: VerifyLogOptions,
 ): Promise<LogReport> {
   const keys = await loadKeys(options.publicKey);
-  const problems: LogProblem[] = [];
-  const report = (kind: LogProblemKind, seq: number, message: string, entryId?: string): void => {
-    // One finding a place: what follows from it is no news.
-    if (problems.length >= PROBLEMS_MAX || problems.some((known) => known.seq === seq)) return;
-    problems.push({ kind, seq, message, ...(entryId !== undefined && { entryId }) });
-  };
+  const held = await openHeld(options, keys);
+  const check = new LogCheck(keys, held, options);
+  for await (const item of items) check.take(item);
+  return check.end(options.anchorMissing);
+}
 
-  const held = openHeld(options.held ?? [], keys);
-  const tree = growTree();
-  const order = orderWatch(report);
-  let prev = ZERO_HASH;
-  let checkpoints = 0;
-  let signedSize = 0;
-  let lastGood = 0;
+/** A checkpoint that stands before the last entry it was signed for. */
+interface Ahead {
+  readonly size: number;
+  readonly at: number;
+  readonly place: LinePlace | undefined;
+}
 
-  for await (const item of items) {
-    if (item.kind === "entry") {
-      const seq = tree.size;
-      const leaf = readLeaf(item.leaf);
-      const hash = leafHash(Buffer.from(item.leaf));
-      order.stored(seq, item.seq);
-      if (!leaf) {
-        report("edited", seq, "the entry is no leaf", item.stored?.id);
-      } else {
-        const { stored } = item;
-        if (stored && (!stored.leafHash.equals(hash) || stored.id !== leaf.id || stored.at !== leaf.at)) {
-          report("edited", seq, "the entry is not the one that its hash, id and time are of", leaf.id);
-        }
-        order.see(seq, leaf, prev);
-      }
-      const completed = Buffer.concat(tree.append(hash));
-      // Once an entry is wrong, every node above it is: only the first finding says where.
-      if (
-        problems.length === 0 &&
-        item.stored &&
-        (!item.stored.completed.equals(completed) || item.stored.prevHash.toString("hex") !== prev)
-      ) {
-        report("node_wrong", seq, "hashes stored beside the entry are not those of the tree", leaf?.id);
-      }
-      prev = hash.toString("hex");
-      for (const checkpoint of held.bySize.get(tree.size) ?? []) {
-        if (!tree.root().equals(checkpoint.root)) {
-          report(
-            "forked",
-            seq,
-            `the tree of ${tree.size} entries is another than the one signed in a held checkpoint`,
-            leaf?.id,
-          );
-        }
-      }
+function placeOf({ line, file }: Partial<LinePlace>): LinePlace | undefined {
+  return line === undefined ? undefined : { line, ...(file !== undefined && { file }) };
+}
+
+class LogCheck {
+  readonly #keys: readonly LoadedKey[];
+  readonly #held: Held;
+  readonly #problems = collectProblems();
+  readonly #warnings: LogWarning[] = [];
+  readonly #tree = growTree();
+  readonly #order = orderWatch(this.#problems.report);
+  readonly #macs: ReturnType<typeof macWatch> | undefined;
+  #prev = ZERO_HASH;
+  #checkpoints = 0;
+  #signedSize = 0;
+  #lastGood = 0;
+  #newest: string | undefined;
+  #last: Checkpoint | undefined;
+  #ahead: Ahead | undefined;
+  #begun = false;
+  /** Checkpoints and headers of keys that are not the log's. */
+  #foreign = 0;
+  #forked = false;
+
+  constructor(keys: readonly LoadedKey[], held: Held, options: VerifyLogOptions) {
+    this.#keys = keys;
+    this.#held = held;
+    this.#macs = options.secrets?.length
+      ? macWatch(options.secrets, [options.publicKey].flat(), this.#problems)
+      : undefined;
+  }
+
+  take(item: LogItem): void {
+    const place = placeOf(item);
+    if (place && item.kind !== "checkpoint") this.#problems.at(this.#tree.size, place);
+    if (place && !this.#begun && item.kind !== "header") {
+      this.#problems.report("malformed", 0, "the first line does not say which log this is");
+    }
+    if (item.kind === "entry") this.#entry(item);
+    else if (item.kind === "checkpoint") this.#checkpoint(item);
+    else if (item.kind === "header") this.#readHeader(item);
+    else this.#malformed(item);
+    this.#begun = true;
+  }
+
+  #entry(item: LogEntryItem): void {
+    const seq = this.#tree.size;
+    const { report } = this.#problems;
+    const leaf = readLeaf(item.leaf);
+    const hash = leafHash(Buffer.from(item.leaf));
+    const { stored } = item;
+    if (stored) this.#order.stored(seq, item.seq);
+    if (!leaf) {
+      report("edited", seq, "the entry is no leaf", stored?.id);
     } else {
-      checkpoints += 1;
-      const at = Math.max(tree.size - 1, 0);
-      const checkpoint = openCheckpointSync(item.note, keys);
-      const size = item.stored?.size ?? checkpoint?.size;
-      if (
-        !checkpoint ||
-        checkpoint.size !== size ||
-        (item.stored && !item.stored.root.equals(checkpoint.root))
-      ) {
-        report(
-          "checkpoint_wrong",
-          at,
-          `the stored checkpoint of size ${size ?? "unknown"} is not signed by the log's key`,
-        );
-        continue;
+      if (stored && (!stored.leafHash.equals(hash) || stored.id !== leaf.id || stored.at !== leaf.at)) {
+        report("edited", seq, "the entry is not the one that its hash, id and time are of", leaf.id);
       }
-      signedSize = Math.max(signedSize, checkpoint.size);
-      if (checkpoint.size > tree.size) {
-        report(
-          "truncated",
-          tree.size,
-          `a checkpoint was signed for ${checkpoint.size} entries, and ${tree.size} are there`,
-        );
-      } else if (checkpoint.size === tree.size && tree.root().equals(checkpoint.root)) {
-        lastGood = checkpoint.size;
-      } else if (problems.length === 0 && order.settled()) {
-        report("edited", at, `entries ${lastGood} to ${at} are not the ones that were signed`);
+      if (!stored && leaf.seq !== item.seq) {
+        report("edited", seq, "the line's number is not the entry's", leaf.id);
       }
+      this.#order.see(seq, leaf, hash, this.#prev);
+      this.#macs?.see(seq, item.leaf, leaf);
+    }
+    const completed = Buffer.concat(this.#tree.append(hash));
+    // Once an entry is wrong, every node above it is: only the first finding says where.
+    if (
+      stored &&
+      this.#problems.none() &&
+      (!stored.completed.equals(completed) || stored.prevHash.toString("hex") !== this.#prev)
+    ) {
+      report("node_wrong", seq, "hashes stored beside the entry are not those of the tree", leaf?.id);
+    }
+    this.#prev = hash.toString("hex");
+    for (const checkpoint of this.#held.bySize.get(this.#tree.size) ?? []) {
+      if (this.#tree.root().equals(checkpoint.root)) continue;
+      this.#forked = true;
+      const what = `the tree of ${this.#tree.size} entries is another than the one signed in a held checkpoint`;
+      report("forked", seq, what, leaf?.id);
     }
   }
-  order.end();
-  for (const [size, list] of held.bySize) {
-    if (size > tree.size && list.length > 0) {
+
+  #checkpoint(item: LogCheckpointItem): void {
+    this.#checkpoints += 1;
+    const tree = this.#tree;
+    const at = Math.max(tree.size - 1, 0);
+    const place = placeOf(item);
+    const report = (kind: LogProblemKind, message: string): void =>
+      this.#problems.report(kind, at, message, undefined, place);
+    const opened = openSigned(item.note, this.#keys);
+    const { checkpoint } = opened;
+    const size = item.stored?.size ?? checkpoint?.size ?? opened.claimed?.size;
+    if (opened.problem === "wrong_key") {
+      this.#foreign += 1;
+      return;
+    }
+    const storedWrong = item.stored && checkpoint && !item.stored.root.equals(checkpoint.root);
+    if (!checkpoint || checkpoint.size !== size || storedWrong) {
+      const what = `the stored checkpoint of size ${size ?? "unknown"} is not the one that the log's key signed`;
+      report(opened.problem ?? "checkpoint_wrong", what);
+      return;
+    }
+    const last = this.#last;
+    this.#last = checkpoint;
+    if (last?.size === checkpoint.size) {
+      if (!Buffer.from(last.root).equals(checkpoint.root)) {
+        const what = `two different trees of ${checkpoint.size} entries were signed`;
+        this.#problems.reportWhole("forked", at, what, undefined, place);
+      } else if (!item.stored)
+        report("duplicate", `the checkpoint of size ${checkpoint.size} stands here twice`);
+      return;
+    }
+    this.#signedSize = Math.max(this.#signedSize, checkpoint.size);
+    if (checkpoint.size > tree.size) {
+      if (checkpoint.size > (this.#ahead?.size ?? 0))
+        this.#ahead = { size: checkpoint.size, at: tree.size, place };
+    } else if (checkpoint.size === tree.size && tree.root().equals(checkpoint.root)) {
+      this.#lastGood = checkpoint.size;
+      this.#newest = item.note;
+      if (!this.#peaksFit(item)) {
+        report("node_wrong", "the hashes beside the checkpoint are not those of the tree");
+      }
+    } else if (this.#problems.none() && this.#order.settled()) {
+      if (checkpoint.size < tree.size && !item.stored) {
+        report("reordered", `the checkpoint of size ${checkpoint.size} stands after another entry`);
+      } else report("edited", `entries ${this.#lastGood} to ${at} are not the ones that were signed`);
+    }
+  }
+
+  #peaksFit({ peaks }: LogCheckpointItem): boolean {
+    return (
+      !peaks ||
+      peaks.join() ===
+        this.#tree
+          .peaks()
+          .map((hash) => hash.toString("hex"))
+          .join()
+    );
+  }
+
+  #readHeader(item: LogHeaderItem): void {
+    const seq = this.#tree.size;
+    if (this.#begun) {
+      this.#problems.report(
+        "spliced",
+        seq,
+        "the first line of a log stands here: another log was joined to it",
+      );
+    }
+    if (this.#keys.every((key) => item.publicKey !== formatVerifierKey(key))) this.#foreign += 1;
+  }
+
+  #malformed(item: LogMalformedItem): void {
+    const { line } = item;
+    if (item.unfinished) {
+      const message = `line ${line} was never finished, as after a crash; nothing in it was acknowledged`;
+      this.#warnings.push({ kind: "crash_fragment", message });
+    } else this.#problems.report("malformed", this.#tree.size, "the line is none of a log");
+  }
+
+  end(anchorMissing: string | undefined): LogReport {
+    const tree = this.#tree;
+    const { report, reportWhole } = this.#problems;
+    this.#order.end();
+    const numbered = tree.size + this.#order.shift();
+    let cut = false;
+    if (this.#ahead && this.#ahead.size > numbered) {
+      report(
+        "truncated",
+        tree.size,
+        `a checkpoint was signed for ${this.#ahead.size} entries, and ${tree.size} are there`,
+      );
+      cut = true;
+    } else if (this.#ahead && this.#problems.none()) {
+      const { size, at, place } = this.#ahead;
+      report("reordered", at, `the checkpoint of size ${size} stands before its entries`, undefined, place);
+    }
+    for (const size of this.#held.bySize.keys()) {
+      if (size <= numbered) continue;
+      cut = true;
       report(
         "truncated",
         tree.size,
         `a held checkpoint was signed for ${size} entries, and ${tree.size} are there`,
       );
     }
-  }
-  if (held.malformed > 0) {
-    report(
-      "checkpoint_wrong",
-      tree.size,
-      `${held.malformed} held checkpoints are not signed by the log's key`,
-    );
-  }
-  if (tree.size > signedSize) {
-    report("unsigned", signedSize, `entries from ${signedSize} on are in no signed tree`);
-  }
-  return {
-    ok: problems.length === 0,
-    size: tree.size,
-    root: tree.root().toString("hex"),
-    checkpoints,
-    anchored: held.bySize.size > 0,
-    problems: problems.toSorted((a, b) => a.seq - b.seq),
-  };
-}
-
-type Report = (kind: LogProblemKind, seq: number, message: string, entryId?: string) => void;
-
-/**
- * Leaves say their own place and who was before them. From how these disagree with the order in which they stand, tells
- * an inserted entry from a missing, a moved and an edited one. It looks one entry ahead for that.
- */
-function orderWatch(report: Report) {
-  let shift = 0;
-  let gap = 0;
-  let before: (Leaf & { readonly place: number; readonly shift: number }) | undefined;
-  let open: { readonly place: number; readonly shift: number; readonly id: string } | undefined;
-
-  /** The place of a leaf was off by a new amount: is it one leaf, or all from here on? */
-  function settle(next: number): void {
-    if (!open) return;
-    if (next !== open.shift) {
-      report("reordered", open.place, `the entry says that it is number ${open.place + open.shift}`, open.id);
-    } else if (open.shift > shift) {
-      report("missing", open.place, `${open.shift - shift} entries are missing before this one`, open.id);
-      shift = open.shift;
-    } else {
-      report("inserted", open.place - 1, `${shift - open.shift} entries were inserted before this place`);
-      shift = open.shift;
+    if (this.#foreign > 0) {
+      const rebuilt = this.#signedSize === 0 && (this.#forked || cut);
+      const what = rebuilt
+        ? "the log was built anew and signed with another key: it is not the one that the held checkpoints are of"
+        : `${this.#foreign} of its checkpoints and first lines name another key than the log's`;
+      reportWhole(rebuilt ? "rebuilt" : "wrong_key", 0, what);
+    } else if (tree.size > this.#signedSize) {
+      report("unsigned", this.#signedSize, `entries from ${this.#signedSize} on are in no signed tree`);
     }
-    open = undefined;
-  }
-
-  return {
-    /** The row at `place` is stored as number `found`. */
-    stored: (place: number, found: number): void => {
-      if (found - place !== gap)
-        report("missing", place, `entry ${place} is missing; the next one there is ${found}`);
-      gap = found - place;
-    },
-    see: (place: number, leaf: Leaf, prev: string): void => {
-      const off = leaf.seq - place;
-      settle(off);
-      if (off !== shift) open = { place, shift: off, id: leaf.id };
-      else if (leaf.prev !== prev && before?.shift === off) {
-        // The chain broke between two neighbours that both say they are in place: the earlier is not what it was.
-        report(
-          "edited",
-          Math.max(place - 1, 0),
-          "the next entry was appended after another one than this",
-          before.id,
-        );
-      } else if (leaf.prev !== prev && place === 0) {
-        report("missing", 0, "the first entry was appended after another one", leaf.id);
-      }
-      before = { ...leaf, place, shift: off };
-    },
-    /** False while it waits for the next entry before it says what is wrong. */
-    settled: (): boolean => open === undefined,
-    end: (): void => settle(open?.shift ?? 0),
-  };
-}
-
-function readLeaf(text: string): Leaf | undefined {
-  try {
-    const leaf = JSON.parse(text) as Partial<Leaf>;
-    if (!Number.isSafeInteger(leaf.seq) || typeof leaf.id !== "string") return undefined;
-    if (typeof leaf.at !== "string" || typeof leaf.prev !== "string") return undefined;
-    return leaf as Leaf;
-  } catch {
-    return undefined;
+    this.#macs?.end(tree.size, this.#warnings);
+    for (const problem of this.#held.problems) reportWhole(problem.kind, tree.size, problem.message);
+    if (anchorMissing !== undefined) reportWhole("anchor_missing", tree.size, anchorMissing);
+    const anchored = this.#held.bySize.size > 0;
+    if (!anchored) {
+      this.#warnings.push({
+        kind: "unanchored",
+        message:
+          "no checkpoint kept elsewhere was given, so a cut-off end or a log rewritten with its own key would not show",
+      });
+    }
+    return {
+      ok: this.#problems.none(),
+      size: tree.size,
+      root: tree.root().toString("hex"),
+      checkpoints: this.#checkpoints,
+      ...(this.#newest !== undefined && { newest: this.#newest }),
+      anchored,
+      problems: this.#problems.sorted(),
+      warnings: this.#warnings,
+    };
   }
 }
 
-interface LoadedKey extends VerifierKey {
-  readonly key: KeyObject;
+interface Held {
+  readonly bySize: Map<number, Checkpoint[]>;
+  readonly problems: readonly {
+    kind: "wrong_key" | "bad_signature" | "checkpoint_wrong" | "unwitnessed";
+    message: string;
+  }[];
 }
 
-async function loadKeys(texts: string | readonly string[]): Promise<LoadedKey[]> {
-  const keys = await Promise.all([texts].flat().map(parseVerifierKey));
-  return keys.map((key) => {
-    if (!key) throw new TypeError("the log's public key is not a C2SP verifier key");
-    const jwk = { kty: "OKP", crv: "Ed25519", x: toBase64Url(key.publicKey) };
-    return { ...key, key: createPublicKey({ key: jwk, format: "jwk" }) };
-  });
-}
-
-/** As `openCheckpoint`, synchronous: there may be a checkpoint for each entry. */
-function openCheckpointSync(note: string, keys: readonly LoadedKey[]): Checkpoint | undefined {
-  const parsed = parseNote(note);
-  const checkpoint = parsed && parseCheckpoint(parsed.text);
-  if (!checkpoint) return undefined;
-  const signed = keys.some((key) => {
-    const line = parsed.signatures.find((s) => s.name === key.name && Buffer.from(key.id).equals(s.keyId));
-    return (
-      line &&
-      checkpoint.origin === key.name &&
-      verifySignature(null, Buffer.from(parsed.text), key.key, line.signature)
-    );
-  });
-  return signed ? checkpoint : undefined;
-}
-
-function openHeld(notes: readonly string[], keys: readonly LoadedKey[]) {
+async function openHeld(options: VerifyLogOptions, keys: readonly LoadedKey[]): Promise<Held> {
   const bySize = new Map<number, Checkpoint[]>();
-  let malformed = 0;
-  for (const note of notes) {
-    const checkpoint = openCheckpointSync(note, keys);
-    if (!checkpoint) malformed += 1;
-    else bySize.set(checkpoint.size, [...(bySize.get(checkpoint.size) ?? []), checkpoint]);
+  const problems = new Map<string, Held["problems"][number]>();
+  const witnesses = await Promise.all((options.witnesses ?? []).map(witnessKey));
+  for (const note of options.held ?? []) {
+    const { checkpoint, problem } = openSigned(note, keys);
+    if (!checkpoint) {
+      const message = `a held checkpoint is not signed by the log's key${problem === "wrong_key" ? ", but by another: give the earlier key too if it was changed" : ""}`;
+      problems.set(problem, { kind: problem, message });
+      continue;
+    }
+    const seen = await Promise.all(witnesses.map((key) => openNote(note, key)));
+    if (witnesses.length > 0 && seen.every((text) => text === undefined)) {
+      const message = `the held checkpoint of size ${checkpoint.size} has no cosignature of a witness that was named`;
+      problems.set("unwitnessed", { kind: "unwitnessed", message });
+      continue;
+    }
+    bySize.set(checkpoint.size, [...(bySize.get(checkpoint.size) ?? []), checkpoint]);
   }
-  return { bySize, malformed };
+  return { bySize, problems: [...problems.values()] };
+}
+
+async function witnessKey(text: string) {
+  const key = await parseVerifierKey(text);
+  if (!key) throw new TypeError("the witness's key is not a C2SP verifier key");
+  return key;
 }
