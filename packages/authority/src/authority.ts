@@ -3,12 +3,12 @@
  */
 import { type Context, Hono } from "hono";
 import { type Clock, DeputizeError, type PrincipalId, newId, systemClock } from "@deputize/core";
-import { type AuditLog, refusalCounter } from "@deputize/audit";
+import { type AuditLog, type RefusalCounter, refusalCounter } from "@deputize/audit";
 import type { Ephemeral, Store } from "@deputize/store";
 import type { PasswordHasher } from "./credentials/password.ts";
 import {
   type ClientCredentials,
-  type ScopesOfClient,
+  type HoldingsOfClient,
   createClientCredentials,
 } from "./exchange/client-credentials.ts";
 import { type Exchange, createExchange } from "./exchange/exchange.ts";
@@ -22,16 +22,19 @@ import { agentAuthRoutes } from "./http/agent-auth.ts";
 import { agentRoutes } from "./http/agents.ts";
 import { type ApprovalRoutesOptions, approvalRoutes } from "./http/approvals.ts";
 import { caseRoutes } from "./http/cases.ts";
+import { mandateRoutes } from "./http/mandates.ts";
 import type { AuthenticateClient } from "./http/client-authentication.ts";
 import { type RefreshHandler, oauthRoutes } from "./http/oauth-routes.ts";
 import { type PeopleRoutesOptions, peopleRoutes } from "./http/people.ts";
 import { revocationRoutes } from "./http/revocation-routes.ts";
 import { wellKnownRoutes } from "./http/well-known.ts";
+import type { Mandates } from "./mandates/mandates.ts";
 import { type Keys, type SigningKeyStore, createKeys } from "./keys/keys.ts";
 import type { PrivateJwk } from "./keys/private-key.ts";
 import { type PeopleRooms, createPeopleRooms } from "./people-rooms.ts";
 import { type AuthorityPolicy, apiAudience, writePolicy } from "./policy.ts";
 import { type Principals, createPrincipals } from "./principals/principals.ts";
+import { endRestored } from "./restore.ts";
 import { type Revocation, createRevocation } from "./revocation/revocation.ts";
 import { type Issue, createIssue } from "./tokens/issue.ts";
 import type { AgentLimits } from "./throttle/agent-throttle.ts";
@@ -117,7 +120,7 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
     agentwritMaxLifetimeSeconds: broker.lifetimes.maxSeconds,
   });
   const tokens = createTokens({ store, keys, clock, issuer, audit, rememberSeconds });
-  const revocation = createRevocation({ store, clock, audit, tenant, newEpoch: () => newId(clock) });
+  const revocation = createRevocation({ store, clock, audit, grants, tenant, newEpoch: () => newId(clock) });
 
   await store.transaction("authority", (tx) => writePolicy(tx, tenant, policy));
   await keys.start();
@@ -140,11 +143,14 @@ export async function createGrantCore(options: GrantCoreOptions): Promise<GrantC
 
 export interface DelegationOptions {
   readonly store: Store;
-  readonly audit: Pick<AuditLog, "append"> & Partial<Pick<AuditLog, "announce">>;
+  readonly audit: Pick<AuditLog, "announce">;
+  readonly refusals: Pick<RefusalCounter, "refused">;
   readonly policy: AuthorityPolicy;
   readonly issuer: string;
   readonly authenticateClient: AuthenticateClient;
-  readonly scopesOfClient?: ScopesOfClient;
+  readonly holdingsOfClient?: HoldingsOfClient;
+  /** Where agents get tokens under mandates; without it none are. */
+  readonly mandates?: Pick<Mandates, "token">;
   readonly refreshHandler?: RefreshHandler;
   /** Where a request comes from, for throttling; behind a proxy only the composer knows. */
   readonly sourceOf?: (c: Context) => string;
@@ -169,6 +175,7 @@ export function createDelegation(core: GrantCore, options: DelegationOptions): D
       issue: core.issue,
       statistics: core.statistics,
       audit: options.audit,
+      refusals: options.refusals,
       defaultLifetimeSeconds: core.lifetimes.workerSeconds,
       agentAt: (audience): PrincipalId | undefined => {
         const answers = policy.audiences[audience];
@@ -186,7 +193,7 @@ export function createDelegation(core: GrantCore, options: DelegationOptions): D
     edges: policy.edges,
     apiAudience: core.apiAudience,
     lifetimeSeconds: core.lifetimes.workerSeconds,
-    ...(options.scopesOfClient && { scopesOfClient: options.scopesOfClient }),
+    ...(options.holdingsOfClient && { holdingsOfClient: options.holdingsOfClient }),
   });
   const routes = new Hono();
   routes.route(
@@ -207,6 +214,7 @@ export function createDelegation(core: GrantCore, options: DelegationOptions): D
       exchange,
       clientCredentials,
       authenticateClient: options.authenticateClient,
+      ...(options.mandates && { mandates: options.mandates }),
       ...(options.refreshHandler && { refreshHandler: options.refreshHandler }),
       apiAudience: core.apiAudience,
       sourceOf,
@@ -227,7 +235,7 @@ export interface AuthoritySecrets {
 
 export interface AuthorityOptions {
   readonly store: Store;
-  readonly audit: Pick<AuditLog, "record" | "append"> & Partial<Pick<AuditLog, "announce">>;
+  readonly audit: Pick<AuditLog, "record" | "append" | "announce">;
   readonly ephemeral: Ephemeral;
   readonly clock?: Clock;
   /** The public URL. When it is https, cookies are `Secure`. */
@@ -304,12 +312,14 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
   const { exchange, clientCredentials, routes } = createDelegation(core, {
     store,
     audit,
+    refusals,
     policy,
     issuer,
     sourceOf,
     ...(broker && { broker }),
     authenticateClient: rooms.agents.authenticate,
-    scopesOfClient: rooms.agents.scopesOfClient,
+    holdingsOfClient: rooms.agents.holdingsOfClient,
+    mandates: rooms.mandates,
     refreshHandler: rooms.refreshHandler,
   });
   const { authenticate, authenticateForDecision } = rooms;
@@ -337,6 +347,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
   );
   routes.route("/", approvalRoutes({ ...rooms, ...(options.onDecided && { onDecided: options.onDecided }) }));
   routes.route("/", caseRoutes({ cases: rooms.cases, authenticate, authenticateForDecision }));
+  routes.route("/", mandateRoutes({ mandates: rooms.mandates, authenticate, authenticateForDecision }));
   return {
     ...core,
     ...rooms,
@@ -345,12 +356,17 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     ...(broker && { broker }),
     routes,
     async afterRestore(reason, signingKey) {
-      await store.transaction("authority", async (tx) => {
-        await core.revocation.restart(tx, reason);
-        await core.keys.voidAll(tx, signingKey);
-        await rooms.voidRestored(tx);
-        await broker?.voidRestored(tx);
-      });
+      await store.transaction("authority", (tx) =>
+        endRestored(tx, {
+          store,
+          audit,
+          clock: core.clock,
+          tenant: core.tenant,
+          reason,
+          signingKey,
+          keys: core.keys,
+        }),
+      );
       await core.keys.refresh();
     },
     async close() {

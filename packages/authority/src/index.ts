@@ -51,7 +51,7 @@ export {
   type Cases,
   OPEN_CASES_SCOPE,
 } from "./cases/cases.ts";
-export type { ClientCredentials, ScopesOfClient } from "./exchange/client-credentials.ts";
+export type { ClientCredentials, HoldingsOfClient } from "./exchange/client-credentials.ts";
 export type { Exchange, ExchangeRequest } from "./exchange/exchange.ts";
 export { isFirstParty, rememberFirstParty } from "./first-party.ts";
 export type { Grant, GrantKind } from "./grants/grant.ts";
@@ -62,12 +62,8 @@ export { registryRoutes } from "./http/broker/registry.ts";
 export { BROKER_ROUTES, REGISTRY_ROUTES } from "./http/broker/route-table.ts";
 export { meteredBroker } from "./broker/metered-broker.ts";
 export { renderEvent } from "./http/broker/audit-events.ts";
-export {
-  type BrokerRoutes,
-  type BrokerRoutesOptions,
-  type StraightRoute,
-  brokerRoutes,
-} from "./http/broker/broker-routes.ts";
+export { type BrokerRoutes, type BrokerRoutesOptions, brokerRoutes } from "./http/broker/broker-routes.ts";
+export type { StraightAnswer, StraightRoute, StraightRoutes } from "./http/broker/straight-route.ts";
 export type { BrokerGuard, CheckProof } from "./http/broker/guard.ts";
 export {
   BROKER_CODE,
@@ -78,7 +74,7 @@ export {
   toBrokerProblem,
   unknownRoute,
 } from "./http/broker/problem.ts";
-export { brokerHeaders, brokerRequest, requestIdOf } from "./http/broker/request.ts";
+export { brokerHeaders, brokerRequest, requestContextOf, requestIdOf } from "./http/broker/request.ts";
 export type { AuthenticateClient, AuthenticatedClient } from "./http/client-authentication.ts";
 export type { RefreshHandler } from "./http/oauth-routes.ts";
 export { type OperatorRoutesOptions, operatorRoutes } from "./http/operator/operator-routes.ts";
@@ -86,6 +82,15 @@ export { OPERATOR_ROUTES } from "./http/operator/route-table.ts";
 export { AUTHORITY_ROUTES } from "./http/route-table.ts";
 export type { KeyView, Keys, SigningKeyStore } from "./keys/keys.ts";
 export { type PrivateJwk, generateSigningKey } from "./keys/private-key.ts";
+export {
+  type LinkedCallersOptions,
+  type OutsideAuthenticator,
+  linkedCallers,
+} from "./linked/linked-callers.ts";
+export type { MandateRequest, MandateStatus, MandateView } from "./mandates/mandate.ts";
+export { MANDATE_MAX_DAYS, type Mandates } from "./mandates/mandates.ts";
+export type { RequireFreshSession } from "./sessions/fresh-session.ts";
+export { type ErasedBy, type PersonEraser, createPersonEraser } from "./people/erase-person.ts";
 export type { People } from "./people/people.ts";
 export { type Person, ROLES, type Role, type UserView } from "./people/person.ts";
 export type { PeopleRooms } from "./people-rooms.ts";
@@ -107,3 +112,4 @@ export {
   type AgentLimits,
   type AgentThrottle,
 } from "./throttle/agent-throttle.ts";
+export { type RestoredEnds, endRestored } from "./restore.ts";

@@ -1,10 +1,10 @@
 /**
- * Puts together the rooms of people: people, sessions, agents, permissions, approvals, cases, and what the token
+ * Puts together the rooms of people: people, sessions, agents, permissions, approvals, cases, mandates, and what the token
  * endpoints ask of them.
  */
 import type { AuditLog, RefusalCounter } from "@deputize/audit";
 import { type Clock, DeputizeError, isDeputizeError } from "@deputize/core";
-import type { Ephemeral, Queryable, Store } from "@deputize/store";
+import type { Ephemeral, Store } from "@deputize/store";
 import { AGENT_REFRESH_PREFIX } from "./agents/agent-sessions.ts";
 import { type Agents, createAgents } from "./agents/agents.ts";
 import { type Approvals, createApprovals } from "./approvals/approvals.ts";
@@ -13,12 +13,14 @@ import { deriveKey } from "./credentials/derive-key.ts";
 import { type PasswordHasher, createPasswordHasher } from "./credentials/password.ts";
 import type { Grants } from "./grants/grants.ts";
 import type { RefreshHandler } from "./http/oauth-routes.ts";
+import { type Mandates, createMandates } from "./mandates/mandates.ts";
 import { type People, createPeople } from "./people/people.ts";
 import { type Permissions, createPermissions } from "./permissions/permissions.ts";
 import type { AuthorityContext } from "./ports.ts";
 import type { AuthorityPolicy } from "./policy.ts";
 import type { Principals } from "./principals/principals.ts";
 import { type AuthenticateRequest, createRequestAuthenticator } from "./sessions/request-authenticator.ts";
+import { type RequireFreshSession, createRequireFreshSession } from "./sessions/fresh-session.ts";
 import { type Sessions, createSessions } from "./sessions/sessions.ts";
 import { createDeviceTokens } from "./throttle/device.ts";
 import { type AgentLimits, type AgentThrottle, createAgentThrottle } from "./throttle/agent-throttle.ts";
@@ -30,7 +32,7 @@ export interface PeopleRoomsOptions {
   readonly store: Store;
   readonly ephemeral: Ephemeral;
   readonly audit: Pick<AuditLog, "record" | "append">;
-  readonly refusals: Pick<RefusalCounter, "count">;
+  readonly refusals: Pick<RefusalCounter, "count" | "refused">;
   readonly policy: AuthorityPolicy;
   /** 32 bytes or more. Throws `config_invalid`. */
   readonly rootSecret: Uint8Array;
@@ -48,6 +50,10 @@ export interface PeopleCore {
   readonly grants: Grants;
   readonly issue: Issue;
   readonly tokens: Tokens;
+  /** Of tokens of agents, seconds. */
+  readonly lifetimes: { readonly workerSeconds: number };
+  /** How long the feed says that tokens ended. */
+  readonly rememberSeconds: number;
 }
 
 export interface PeopleRooms {
@@ -57,6 +63,7 @@ export interface PeopleRooms {
   readonly permissions: Permissions;
   readonly approvals: Approvals;
   readonly cases: Cases;
+  readonly mandates: Mandates;
   readonly throttle: Throttle;
   /** Limits of agents, for their sign-in here and for requests at any API of the installation. */
   readonly agentThrottle: AgentThrottle;
@@ -64,9 +71,9 @@ export interface PeopleRooms {
   readonly authenticate: AuthenticateRequest;
   /** The same for routes where only a person's own session counts. */
   readonly authenticateForDecision: AuthenticateRequest;
+  /** For what a person does about all that is kept of them. */
+  readonly requireFreshSession: RequireFreshSession;
   readonly refreshHandler: RefreshHandler;
-  /** After a restore, with the new epoch: a backup must not resurrect sessions, open approvals or cases [SR-21]. */
-  voidRestored(tx: Queryable): Promise<void>;
 }
 
 export function createPeopleRooms(core: PeopleCore, options: PeopleRoomsOptions): PeopleRooms {
@@ -100,19 +107,31 @@ export function createPeopleRooms(core: PeopleCore, options: PeopleRoomsOptions)
   const sessions = createSessions(context, { passwords, throttle, devices });
   const permissions = createPermissions(context);
   const authenticator = (forDecisions: boolean) =>
-    createRequestAuthenticator({ sessions, tokens, audit, apiAudience, forDecisions });
+    createRequestAuthenticator({
+      sessions,
+      tokens,
+      refusals: options.refusals,
+      apiAudience,
+      forDecisions,
+    });
 
   return {
-    people: createPeople(context, passwords),
+    people: createPeople(context, passwords, core.rememberSeconds),
     sessions,
     agents,
     permissions,
     approvals: createApprovals(context),
     cases: createCases(context),
+    mandates: createMandates(context, {
+      permissions,
+      holdingsOfClient: agents.holdingsOfClient,
+      lifetimeSeconds: core.lifetimes.workerSeconds,
+    }),
     throttle,
     agentThrottle,
     authenticate: authenticator(false),
     authenticateForDecision: authenticator(true),
+    requireFreshSession: createRequireFreshSession(context),
     refreshHandler: {
       async refresh(refreshToken, source) {
         try {
@@ -139,15 +158,6 @@ export function createPeopleRooms(core: PeopleCore, options: PeopleRoomsOptions)
         }
       },
       revoke: (refreshToken) => sessions.signOutByRefreshToken(refreshToken),
-    },
-    async voidRestored(tx) {
-      const now = new Date(clock.nowMs());
-      await tx.query("UPDATE authority.sessions SET revoked_at = $1 WHERE revoked_at IS NULL", [now]);
-      await tx.query(
-        `UPDATE authority.approvals SET status = 'expired', closed_at = $1 WHERE status IN ('pending', 'approved')`,
-        [now],
-      );
-      await tx.query("UPDATE authority.cases SET closed_at = $1 WHERE closed_at IS NULL", [now]);
     },
   };
 }

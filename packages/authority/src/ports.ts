@@ -25,8 +25,8 @@ export interface AuthorityContext {
   readonly store: Store;
   readonly clock: Clock;
   readonly audit: Pick<AuditLog, "record" | "append">;
-  /** Refusals of somebody we do not know: counted, never one entry each [SR-19]. */
-  readonly refusals: Pick<RefusalCounter, "count">;
+  /** Refusals: of somebody known an entry each within a budget, of strangers counted [SR-19]. */
+  readonly refusals: Pick<RefusalCounter, "count" | "refused">;
   readonly policy: PeoplePolicy;
   /** 32 bytes or more; see `credentials/derive-key.ts`. */
   readonly rootSecret: Uint8Array;

@@ -101,7 +101,14 @@ export {
   type VerifiedToken,
   readAccessTokenClaims,
 } from "./token/claims.ts";
-export { type CompactJws, type JwsHeader, MAX_TOKEN_LENGTH, parseCompactJws } from "./token/compact-jws.ts";
+export {
+  type CompactJws,
+  type JwsHeader,
+  MAX_TOKEN_LENGTH,
+  parseCompactJws,
+  splitCompactJws,
+  splitJwsBytes,
+} from "./token/compact-jws.ts";
 export type { ChainOptions, KeysByKid } from "./token/delegation-chain.ts";
 export {
   type DelegationLink,

@@ -80,6 +80,15 @@ describe.each([
     });
   });
 
+  it("carries the constraints of a worker's grant into its caller", async () => {
+    const constraints = { small: { tool: "refund_order", argument: "amount", max: 5000 } };
+    const caller = await verify(sign({ constraints }));
+    expect(caller.constraints).toEqual(constraints);
+    expect(Object.isFrozen(caller.constraints?.["small"])).toBe(true);
+    expect(await verify(sign())).not.toHaveProperty("constraints");
+    await expect(verify(sign({ constraints: ["any"] }))).rejects.toMatchObject(invalid);
+  });
+
   it("takes no profile that it does not name, whoever signed [SR-09]", async () => {
     const [workers, people, both] = [
       verifier,

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { testDatabaseUrl } from "@deputize/store/testing";
 import { type AgentsWorld, PEOPLE, openAgentsWorld } from "../testing/agents-world.ts";
+import { untilWaiting } from "../testing/until-waiting.ts";
 
 let the: AgentsWorld;
 beforeAll(async () => {
@@ -26,22 +27,10 @@ async function together(agentId: string, ...requests: readonly (() => Promise<{ 
     await tx.query("SELECT 1 FROM authority.principals WHERE id = $1 FOR UPDATE", [agentId]);
     for (const request of requests) {
       begun.push(request());
-      await untilWaiting(begun.length);
+      await untilWaiting(the.world.store, begun.length);
     }
   });
   return (await Promise.all(begun)).map(({ status }) => status);
-}
-
-async function untilWaiting(count: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const { rows } = await the.world.store.ownerQuery<{ waiting: number }>(
-      `SELECT count(DISTINCT l.pid)::int AS waiting FROM pg_locks l WHERE NOT l.granted
-         AND l.pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`,
-    );
-    if ((rows[0]?.waiting ?? 0) >= count) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("nobody waits for a lock");
 }
 
 async function ofAlice(): Promise<string> {

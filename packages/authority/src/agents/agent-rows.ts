@@ -83,8 +83,10 @@ export function viewOf(row: AgentRow): AgentView {
   };
 }
 
-export function createAgentRows(context: Pick<AuthorityContext, "store" | "audit" | "clock">): AgentRows {
-  const { store, audit, clock } = context;
+export function createAgentRows(
+  context: Pick<AuthorityContext, "store" | "audit" | "refusals" | "clock">,
+): AgentRows {
+  const { store, audit, refusals, clock } = context;
 
   async function select(
     query: Queryable,
@@ -152,7 +154,7 @@ export function createAgentRows(context: Pick<AuthorityContext, "store" | "audit
         });
       } catch (error) {
         if (isDeputizeError(error) && error.status < 500) {
-          await audit.append({ ...entry, outcome: "refused", reason: error.code });
+          await refusals.refused({ ...entry, outcome: "refused", reason: error.code });
         }
         throw error;
       }

@@ -2,11 +2,10 @@
  * Agents signing in: a key becomes a short token and a refresh token, for one audience.
  *
  * Guarantees: a token holds what the agent may do at the moment, cut to its key and to what was asked, names one audience
- * [SR-10], and does not outlive its permissions, nor a key that was revoked or replaced at once; every reason for a refusal looks the same [AA-D01]; refresh tokens work
+ * [SR-10], and outlives neither its permissions nor its key, whether that runs out, is replaced or revoked; every reason for a refusal looks the same [AA-D01]; refresh tokens work
  * once, and a second use ends the family [AA-F06]; a family ends with its key, and with anything that raises the agent's
  * epoch [SR-12]. Locks: session, key, principal, grant, in this order [SR-13].
- * Does not: slide. A family ends seven days after the sign-in. A key that runs out, as after a rotation with overlap, leaves
- * its last token the rest of its fifteen minutes.
+ * Does not: slide. A family ends seven days after the sign-in.
  */
 import {
   DeputizeError,
@@ -24,6 +23,7 @@ import { deriveKey } from "../credentials/derive-key.ts";
 import type { Grant } from "../grants/grant.ts";
 import type { AuthorityContext } from "../ports.ts";
 import { createRefreshFamily } from "../sessions/refresh-family.ts";
+import { secondsUntil } from "../seconds-until.ts";
 import type { AgentThrottle } from "../throttle/agent-throttle.ts";
 import type { AgentPermissions, AgentStanding } from "./agent-permissions.ts";
 import type { ApiKeyHolder, ApiKeys, HeldKey } from "./api-keys.ts";
@@ -107,8 +107,7 @@ export function createAgentSessions(
 
   /** How long a token may live: no longer than its key, its shortest permission, and its family. */
   function lifetimeSeconds(key: HeldKey, standing: AgentStanding, familyEnds: number): number {
-    const end = Math.min(key.expiresAt, standing.endsAt, familyEnds);
-    return Math.min(AGENT_TOKEN_SECONDS, Math.max(1, Math.floor((end - clock.nowMs()) / 1000)));
+    return secondsUntil(clock, Math.min(key.expiresAt, standing.endsAt, familyEnds), AGENT_TOKEN_SECONDS);
   }
 
   function presentScopes(
@@ -212,7 +211,7 @@ export function createAgentSessions(
     return { grant, refreshToken: await families.begin(tx, session), owner: standing.owner };
   }
 
-  /** A refusal of somebody who proved who they are leaves an entry; a stranger's is counted [SR-19]. */
+  /** A refusal of somebody who proved who they are leaves an entry, within a budget; a stranger's is counted [SR-19]. */
   async function refused(
     who: { tenant: string; principal: PrincipalId },
     action: string,
@@ -220,7 +219,7 @@ export function createAgentSessions(
     detail: Readonly<Record<string, unknown>>,
   ): Promise<void> {
     const { tenant, principal: subject } = who;
-    await audit.append({ action, outcome: "refused", reason, tenant, subject, detail });
+    await refusals.refused({ action, outcome: "refused", reason, tenant, subject, detail });
   }
 
   type Refreshed =
@@ -313,7 +312,10 @@ export function createAgentSessions(
     const ttlSeconds = lifetimeSeconds(key, standing, family.expiresAt);
     const ref = { tenant: who.tenant, id: family.grant };
     const held = await grants.get(tx, ref);
-    if (held?.state === "active" && sameScopes(held.scopes, scopes)) return grants.renew(tx, ref, ttlSeconds);
+    // A grant that was made while the key was to work longer is not shortened: another takes its place.
+    const fits = held !== undefined && held.expiresAt <= clock.nowMs() + ttlSeconds * 1000;
+    if (fits && held.state === "active" && sameScopes(held.scopes, scopes))
+      return grants.renew(tx, ref, ttlSeconds);
     await grants.revoke(tx, ref, "permissions_changed");
     return root(
       tx,

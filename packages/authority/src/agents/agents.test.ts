@@ -352,8 +352,8 @@ describe("built-in agents", () => {
     expect(await world.agents.ensureBuiltIn("order-management", secret)).toEqual(made);
     const known = { tenant: "default", principal: WHO.orders };
     const ask = { secret: made.apiKey, source: "x" };
-    expect(await world.agents.authenticate(ask)).toEqual(known);
-    expect(await world.agents.authenticate({ ...ask, clientId: "order-management" })).toEqual(known);
+    expect(await world.agents.authenticate(ask)).toMatchObject(known);
+    expect(await world.agents.authenticate({ ...ask, clientId: "order-management" })).toMatchObject(known);
     expect(await world.agents.authenticate({ ...ask, clientId: "customer-support" })).toBeUndefined();
     await world.agents.ensureBuiltIn("order-management", randomHex(32));
     expect(await world.agents.authenticate(ask)).toBeUndefined();

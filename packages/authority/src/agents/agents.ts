@@ -20,9 +20,10 @@ import {
 import type { Tx } from "@deputize/store";
 import { readApiKey } from "../credentials/api-key-format.ts";
 import { deriveKey } from "../credentials/derive-key.ts";
-import type { ScopesOfClient } from "../exchange/client-credentials.ts";
+import type { HoldingsOfClient } from "../exchange/client-credentials.ts";
 import type { AuthenticateClient } from "../http/client-authentication.ts";
 import { type AuthorityContext, DEFAULT_TENANT } from "../ports.ts";
+import { planEnds } from "../revocation/early-ends.ts";
 import type { AgentThrottle } from "../throttle/agent-throttle.ts";
 import { type AgentPermissions, createAgentPermissions } from "./agent-permissions.ts";
 import {
@@ -70,7 +71,7 @@ export interface Agents extends AgentSessions {
    */
   readonly authenticate: AuthenticateClient;
   /** What an agent may do when it acts for itself; a service's ceiling otherwise. */
-  readonly scopesOfClient: ScopesOfClient;
+  readonly holdingsOfClient: HoldingsOfClient;
   /** Makes a built-in agent or service with a key of `secret` (64 hex); idempotent. Its id is `stableId("agent:<name>")`. */
   ensureBuiltIn(
     name: string,
@@ -112,15 +113,24 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
   const now = () => new Date(clock.nowMs());
   const { change } = rows;
 
-  /** Ends the tokens that a key made, and those that its agent got at the token endpoint, which name no key. */
-  async function endKey(tx: Tx, { tenant, principal }: KeyOwner, keyId: string): Promise<void> {
+  /** The living tokens that a key made, and those that its agent got at the token endpoint, which name no key. */
+  async function madeBy(
+    tx: Tx,
+    { tenant, principal }: KeyOwner,
+    keyId: string,
+    beyond = clock.nowMs(),
+  ): Promise<{ tenant: string; ids: GrantId[] }> {
     const { rows: made } = await tx.query<{ id: GrantId }>(
-      `SELECT g.id FROM authority.grants g WHERE g.tenant = $1 AND g.subject = $2 AND g.actor = $2 AND g.state = 'active'
-         AND (g.kind = 'service' OR EXISTS (SELECT FROM authority.sessions s
+      `SELECT g.id FROM authority.grants g WHERE g.tenant = $1 AND g.actor = $2 AND g.state = 'active' AND g.expires_at > $4
+         AND (g.kind IN ('service', 'exchange') OR EXISTS (SELECT FROM authority.sessions s
            WHERE s.tenant = g.tenant AND s.grant_id = g.id AND s.api_key_id = $3)) ORDER BY g.id`,
-      [tenant, principal, keyId],
+      [tenant, principal, keyId, new Date(beyond)],
     );
-    await grants.revokeMany(tx, { tenant, ids: made.map(({ id }) => id) }, "key_revoked");
+    return { tenant, ids: made.map(({ id }) => id) };
+  }
+
+  async function endKey(tx: Tx, owner: KeyOwner, keyId: string): Promise<void> {
+    await grants.revokeMany(tx, await madeBy(tx, owner, keyId), "key_revoked");
   }
 
   function requireKeyId(keyId: string): void {
@@ -206,7 +216,8 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
         const named = clientId === undefined || clientId === holder.principal || clientId === principal.name;
         if (named) {
           await apiKeys.used(pool, holder.keyId);
-          return { tenant: holder.tenant, principal: holder.principal };
+          const key = { id: holder.keyId, endsAt: holder.expiresAt };
+          return { tenant: holder.tenant, principal: holder.principal, key };
         }
       }
       refusals.count("invalid_client", source);
@@ -214,10 +225,16 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
       return undefined;
     },
 
-    async scopesOfClient(tx, { tenant, principal }) {
+    async holdingsOfClient(tx, { tenant, principal, key }) {
+      const held = key && (await apiKeys.hold(tx, tenant, key.id));
+      if (key && !held) throw new DeputizeError("invalid_client", "the client's key has ended");
       const standing = await permissions.hold(tx, { tenant, id: principal });
       const found = await principals.get(tx, { tenant, id: principal });
-      return found?.kind === "agent" ? (standing?.scopes ?? []) : (found?.ceiling ?? []);
+      const ofAgent = found?.kind === "agent";
+      return {
+        scopes: ofAgent ? (standing?.scopes ?? []) : (found?.ceiling ?? []),
+        endsAt: Math.min(held?.expiresAt ?? Infinity, (ofAgent ? standing?.endsAt : undefined) ?? Infinity),
+      };
     },
 
     async ensureBuiltIn(name, secret, kind = "agent") {
@@ -334,8 +351,14 @@ export function createAgents(context: AuthorityContext, throttle: AgentThrottle)
           requireKeyId(keyId);
           const owner = { tenant: by.tenant, principal: row.principal_id };
           const made = await apiKeys.rotate(tx, owner, keyId, request);
-          const endsNow = request.overlapSeconds === 0 && (request.at ?? 0) <= clock.nowMs();
-          if (request.forced || endsNow) await endKey(tx, owner, keyId);
+          if (made.replacedEnds <= clock.nowMs()) await endKey(tx, owner, keyId);
+          else
+            await planEnds(
+              tx,
+              await madeBy(tx, owner, keyId, made.replacedEnds),
+              made.replacedEnds,
+              "key_ended",
+            );
           return made;
         },
         { key: keyId, forced: request.forced === true },

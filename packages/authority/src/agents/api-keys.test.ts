@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AgentsWorld, openAgentsWorld } from "../testing/agents-world.ts";
+import { createVerifier } from "@deputize/client";
+import { AUDIENCE, type AgentsWorld, ISSUER, fetchOf, openAgentsWorld } from "../testing/agents-world.ts";
 
 let the: AgentsWorld;
 beforeAll(async () => {
@@ -12,6 +13,22 @@ const rotate = (agent: Agent, body: object, keyId = agent.keyId) =>
   the.ada.send("POST", `/agents/${agent.id}/keys/${keyId}/rotate`, body);
 const keysOf = async (agent: Agent) =>
   (await the.ada.send("GET", `/agents/${agent.id}/keys`)).body["keys"] as Record<string, string>[];
+/** A token of the agent from the token endpoint, with a key as its client secret. */
+async function clientToken(agent: Agent, client_secret: string) {
+  const fields = {
+    grant_type: "client_credentials",
+    client_id: agent.id,
+    client_secret,
+    audience: AUDIENCE.api,
+  };
+  const answer = await the.world.app.request(`${ISSUER}/oauth/token`, {
+    method: "POST",
+    body: new URLSearchParams(fields),
+    headers: { "x-test-source": the.source() },
+  });
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as { access_token: string; expires_in: number };
+}
 const works = async (key: string) => (await the.login(key)).status === 200;
 
 describe("rotating a key", () => {
@@ -58,13 +75,48 @@ describe("rotating a key", () => {
     expect((await the.refresh(refresh_token)).status).toBe(401);
   });
 
-  it("keeps the tokens that the old key made until they end, but no refresh past its time", async () => {
+  it("brings the end of all that the old key made forward with the key's own, offline too [AA-F05]", async () => {
     const agent = await the.agent("read_weather");
-    const { access_token, refresh_token } = (await the.login(agent.key)).body;
-    await rotate(agent, { overlap_seconds: 60 });
-    the.world.clock.advance(60_000);
-    expect(await the.stands(access_token)).toBe(true);
-    expect((await the.refresh(refresh_token)).status).toBe(401);
+    const verifier = await createVerifier({
+      issuer: ISSUER,
+      authorityUrl: ISSUER,
+      fetch: fetchOf(the.world.app),
+      clock: the.world.clock,
+    });
+    const accepts = (token: string) =>
+      verifier.verify(token, { audience: AUDIENCE.api }).then(
+        () => true,
+        () => false,
+      );
+    const { access_token: early, refresh_token } = (await the.login(agent.key)).body;
+    const ofClient = await clientToken(agent, agent.key);
+    const old = [early, ofClient.access_token];
+    const made = await rotate(agent, { overlap_seconds: 60 });
+    const late = (await the.login(agent.key)).body;
+    expect(late.expires_in).toBeLessThanOrEqual(60);
+    const fresh = (await the.login(made.body.api_key)).body.access_token;
+    the.world.clock.advance(59_000);
+    const refreshed = (await the.refresh(refresh_token)).body;
+    expect(refreshed.expires_in).toBeLessThanOrEqual(1);
+    for (const token of [ofClient.access_token, fresh, refreshed.access_token]) {
+      expect([await the.stands(token), await accepts(token)]).toEqual([true, true]);
+    }
+    the.world.clock.advance(1_000);
+    for (const token of [...old, late.access_token, refreshed.access_token]) {
+      expect([await the.stands(token), await accepts(token)]).toEqual([false, false]);
+    }
+    expect([await the.stands(fresh), await accepts(fresh)]).toEqual([true, true]);
+    expect((await the.refresh(refreshed.refresh_token)).status).toBe(401);
+    await verifier.close();
+  });
+
+  it("lets no token of the token endpoint outlive the key that it came of [AA-F05]", async () => {
+    const agent = await the.agent("read_weather");
+    const { body: key } = await the.ada.send("POST", `/agents/${agent.id}/keys`, {
+      expires_at: new Date(the.world.clock.nowMs() + 20_000).toISOString(),
+    });
+    const answer = await clientToken(agent, key.api_key);
+    expect(answer.expires_in).toBeLessThanOrEqual(20);
   });
 
   it("refuses what makes no sense", async () => {
@@ -122,6 +174,18 @@ describe("further keys", () => {
   it("are twenty at most", async () => {
     const agent = await the.agent();
     for (let i = 0; i < 19; i += 1) expect((await create(agent, {})).status).toBe(201);
-    expect(await create(agent, {})).toMatchObject({ status: 422, body: { code: "limit_exceeded" } });
+    const full = {
+      status: 422,
+      body: { code: "limit_exceeded", detail: expect.stringContaining("end one first") },
+    };
+    expect(await create(agent, {})).toMatchObject(full);
+    // Both keys of an overlap work: that is one more.
+    expect(await rotate(agent, {})).toMatchObject(full);
+    expect(await works(agent.key)).toBe(true);
+    expect((await rotate(agent, { forced: true })).status).toBe(201);
+    const living = (await keysOf(agent)).filter((key) => key["revoked"] === undefined);
+    expect(living).toHaveLength(20);
+    await the.ada.send("DELETE", `/agents/${agent.id}/keys/${living[3]?.["key_id"]}`);
+    expect((await rotate(agent, {}, living[0]?.["key_id"])).status).toBe(201);
   });
 });

@@ -42,6 +42,8 @@ export interface ApiKeyHolder extends KeyOwner {
   readonly keyId: string;
   /** False for a key that was right and has ended, or has not begun. */
   readonly live: boolean;
+  /** Epoch milliseconds; Infinity for a key without end. */
+  readonly expiresAt: number;
   /** Who owns the agent, for limits: a person's id, or the address that was claimed. */
   readonly owner?: string;
 }
@@ -60,6 +62,11 @@ export interface NewKey {
   readonly apiKey: string;
   /** RFC 3339; absent for keys of the installation. */
   readonly expires?: string;
+}
+
+export interface RotatedKey extends NewKey {
+  /** When the key that it replaces ends, epoch milliseconds; now when it was to end at once. */
+  readonly replacedEnds: number;
 }
 
 export interface ApiKeyView {
@@ -99,8 +106,11 @@ export interface ApiKeys {
   /** Remembers the use, once a minute. */
   used(query: Queryable, keyId: string): Promise<void>;
   list(query: Queryable, owner: KeyOwner): Promise<ApiKeyView[]>;
-  /** Makes a successor with the same limits. Throws `not_found` for a key that has ended or was replaced. */
-  rotate(tx: Queryable, owner: KeyOwner, keyId: string, request: RotateRequest): Promise<NewKey>;
+  /**
+   * Makes a successor with the same limits. Throws `not_found` for a key that has ended or was replaced, `limit_exceeded`
+   * when the agent would have too many. The caller ends what the old key made.
+   */
+  rotate(tx: Queryable, owner: KeyOwner, keyId: string, request: RotateRequest): Promise<RotatedKey>;
   /** Throws `not_found`. */
   revoke(tx: Queryable, owner: KeyOwner, keyId: string): Promise<void>;
   revokeAll(tx: Queryable, owner: KeyOwner): Promise<void>;
@@ -113,6 +123,16 @@ const LIVE = `k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $
 export function createApiKeys(options: { readonly key: Uint8Array; readonly clock: Clock }): ApiKeys {
   const { key, clock } = options;
   const now = () => new Date(clock.nowMs());
+
+  /** How many keys of an agent work, or will. The caller holds the principal, so that it stays so. */
+  async function living(tx: Queryable, owner: KeyOwner): Promise<number> {
+    const { rows } = await tx.query<{ live: number }>(
+      `SELECT count(*)::int AS live FROM authority.api_keys WHERE tenant = $1 AND principal_id = $3
+         AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)`,
+      [owner.tenant, now(), owner.principal],
+    );
+    return rows[0]?.live ?? 0;
+  }
 
   async function insert(
     tx: Queryable,
@@ -143,12 +163,7 @@ export function createApiKeys(options: { readonly key: Uint8Array; readonly cloc
 
   return {
     async create(tx, owner, { scopes, expiresAt } = {}) {
-      const { rows } = await tx.query<{ live: number }>(
-        `SELECT count(*)::int AS live FROM authority.api_keys WHERE tenant = $1 AND principal_id = $3
-           AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)`,
-        [owner.tenant, now(), owner.principal],
-      );
-      if ((rows[0]?.live ?? 0) >= KEY_LIMITS.keys) {
+      if ((await living(tx, owner)) >= KEY_LIMITS.keys) {
         throw new DeputizeError(
           "limit_exceeded",
           `an agent has at most ${KEY_LIMITS.keys} keys; end one first`,
@@ -186,9 +201,10 @@ export function createApiKeys(options: { readonly key: Uint8Array; readonly cloc
         tenant: string;
         principal_id: string;
         owner: string | null;
+        expires_at: Date | null;
         live: boolean;
       }>(
-        `SELECT k.hash, k.tenant, k.principal_id, coalesce(a.owner_id::text, a.owner_email) AS owner,
+        `SELECT k.hash, k.tenant, k.principal_id, k.expires_at, coalesce(a.owner_id::text, a.owner_email) AS owner,
            ${LIVE} AND a.deleted_at IS NULL AS live
          FROM authority.api_keys k
          LEFT JOIN authority.agents a ON a.tenant = k.tenant AND a.principal_id = k.principal_id
@@ -202,6 +218,7 @@ export function createApiKeys(options: { readonly key: Uint8Array; readonly cloc
         tenant: row.tenant,
         principal: row.principal_id as PrincipalId,
         live: row.live,
+        expiresAt: row.expires_at?.getTime() ?? Infinity,
         ...(row.owner !== null && { owner: row.owner }),
       };
     },
@@ -259,14 +276,29 @@ export function createApiKeys(options: { readonly key: Uint8Array; readonly cloc
           "plan at most 90 days ahead, with at most a week of overlap",
         );
       }
-      const held = await tx.query<{ scopes: string[] | null }>(
-        `SELECT k.scopes FROM authority.api_keys k WHERE k.id = $1 AND k.tenant = $3 AND k.principal_id = $4
+      const held = await tx.query<{ scopes: string[] | null; expires_at: Date | null }>(
+        `SELECT k.scopes, k.expires_at FROM authority.api_keys k WHERE k.id = $1 AND k.tenant = $3 AND k.principal_id = $4
            AND k.revoked_at IS NULL AND k.replaced_by IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2) FOR UPDATE`,
         [keyId, now(), owner.tenant, owner.principal],
       );
       const old = held.rows[0];
       if (!old) throw new DeputizeError("not_found", "no such key");
       const begins = forced ? clock.nowMs() : Math.max(at, clock.nowMs());
+      const ends = Math.min(
+        forced ? begins : begins + overlapSeconds * 1000,
+        old.expires_at?.getTime() ?? Infinity,
+      );
+      const stays = ends > clock.nowMs() ? 1 : 0;
+      await tx.query("SELECT 1 FROM authority.principals WHERE tenant = $1 AND id = $2 FOR UPDATE", [
+        owner.tenant,
+        owner.principal,
+      ]);
+      if ((await living(tx, owner)) + stays > KEY_LIMITS.keys) {
+        throw new DeputizeError(
+          "limit_exceeded",
+          `an agent has at most ${KEY_LIMITS.keys} keys; end one first, or replace this one at once with \`forced\``,
+        );
+      }
       const made = await insert(tx, owner, {
         scopes: old.scopes,
         notBefore: begins > clock.nowMs() ? new Date(begins) : null,
@@ -274,11 +306,11 @@ export function createApiKeys(options: { readonly key: Uint8Array; readonly cloc
       });
       await tx.query(
         `UPDATE authority.api_keys SET replaced_by = $3, revoked_at = CASE WHEN $4 THEN $2::timestamptz END,
-           expires_at = CASE WHEN $4 THEN expires_at ELSE least(coalesce(expires_at, $5), $5::timestamptz) END
+           expires_at = CASE WHEN $4 THEN expires_at ELSE $5::timestamptz END
          WHERE id = $1`,
-        [keyId, now(), made.keyId, forced, new Date(begins + overlapSeconds * 1000)],
+        [keyId, now(), made.keyId, forced, new Date(ends)],
       );
-      return made;
+      return { ...made, replacedEnds: ends };
     },
 
     async revoke(tx, owner, keyId) {

@@ -26,12 +26,12 @@ let other: { app: Hono; authority: Authority; store: Store; ephemeral: Ephemeral
 let verifiers: readonly TokenVerifier[] = [];
 
 beforeAll(async () => {
-  one = await openAgentsWorld({ secrets, policy, clock: systemClock });
+  one = await openAgentsWorld({ secrets, policy, clock: systemClock, ephemeral: await openTestEphemeral() });
   const store = await one.world.store.sibling();
   const ephemeral = await openTestEphemeral();
   const authority = await createAuthority({
     store,
-    audit: { record: async () => "", append: async () => "" },
+    audit: { record: async () => "", append: async () => "", announce: () => {} },
     ephemeral,
     issuer: ISSUER,
     secrets,

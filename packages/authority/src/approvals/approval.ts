@@ -15,6 +15,24 @@ export type ApprovalStatus = (typeof APPROVAL_STATUSES)[number];
 
 const digest = z.string().min(16).max(128);
 
+const approvalReason = z.strictObject({
+  rule: z.string().min(1).max(64),
+  says: z.string().min(1).max(1_000),
+  links: z
+    .array(
+      z.strictObject({
+        argument: z.string().min(1).max(100),
+        says: z.string().min(1).max(600),
+        from: z.string().min(1).max(32),
+        source: z.string().max(200).optional(),
+        call: z.string().max(128).optional(),
+        entry: z.string().max(128).optional(),
+      }),
+    )
+    .max(200),
+});
+export type ApprovalReason = Readonly<z.infer<typeof approvalReason>>;
+
 /** What a tool server asks for. Who asks comes from the caller and never from here. */
 export const approvalRequestSchema = z.strictObject({
   callId: z.string().min(1).max(200),
@@ -41,6 +59,8 @@ export const approvalRequestSchema = z.strictObject({
   conversationId: z.string().min(1).max(200).optional(),
   /** `owner` (unless told): the person decides. `staff`: another person does. */
   kind: z.enum(["owner", "staff"]).optional(),
+  /** Why the person is asked: sentences, and for each argument where its value came from. Shown, and never decided by. */
+  because: z.array(approvalReason).max(8).optional(),
   /** The card that this one replaces, because an argument or the preview changed. */
   supersedes: z.uuid().optional(),
 });
@@ -58,6 +78,8 @@ export interface ApprovalView {
   readonly expires: string;
   readonly created: string;
   readonly conversation_id?: string;
+  /** Why the person is asked. */
+  readonly because?: readonly ApprovalReason[];
 }
 
 /** A card that was asked for: the row as it stands in the table. */
@@ -99,13 +121,14 @@ export interface ApprovalRow {
   kind: "owner" | "staff";
   run_id: string | null;
   conversation_id: string | null;
+  because: readonly ApprovalReason[] | null;
   status: ApprovalStatus;
   created_at: Date;
   expires_at: Date;
 }
 
 export const APPROVAL_COLUMNS =
-  "a.id, a.tenant, a.subject, a.actor, a.agent, a.tool, a.call_id, a.args, a.summary, a.amount_cents, a.kind, a.run_id, a.conversation_id, a.status, a.created_at, a.expires_at";
+  "a.id, a.tenant, a.subject, a.actor, a.agent, a.tool, a.call_id, a.args, a.summary, a.amount_cents, a.kind, a.run_id, a.conversation_id, a.because, a.status, a.created_at, a.expires_at";
 
 /** What a row is at `nowMs`: an open one past its time is expired, whether or not anybody has written that down. */
 export function statusAt(row: Pick<ApprovalRow, "status" | "expires_at">, nowMs: number): ApprovalStatus {
@@ -125,5 +148,6 @@ export function approvalView(row: ApprovalRow, nowMs: number): ApprovalView {
     expires: row.expires_at.toISOString(),
     created: row.created_at.toISOString(),
     ...(row.conversation_id !== null && { conversation_id: row.conversation_id }),
+    ...(row.because !== null && { because: row.because }),
   };
 }

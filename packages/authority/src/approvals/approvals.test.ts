@@ -62,7 +62,7 @@ const decide = (who: Visitor, id: string, body: unknown = { decision: "approve" 
 /** Spends it in a writing transaction of the caller, as a tool server does. */
 function consume(
   asked: { id: string; request: ApprovalRequest },
-  change: Record<string, string> = {},
+  change: Record<string, string | undefined> = {},
   caller = deputy,
 ) {
   const { request } = asked;
@@ -75,6 +75,7 @@ function consume(
         tool: request.tool,
         argsDigest: request.argsDigest,
         previewDigest: request.previewDigest,
+        runId: request.runId,
         ...change,
       }),
     { readOnly: false },
@@ -335,6 +336,8 @@ describe("spending", () => {
     await refused(consume(asked, { tool: "refund_order" }));
     await refused(consume(asked, { argsDigest: "d".repeat(64) }));
     await refused(consume(asked, { previewDigest: "d".repeat(64) }));
+    await refused(consume(asked, { runId: "run-2" }));
+    await refused(consume(asked, { runId: undefined }));
     await refused(consume(asked, { approvalId: newId() }));
     const person = await world.callerOf(alice);
     await refused(consume(asked, {}, person)); // the same subject, another actor
@@ -382,7 +385,7 @@ describe("spending", () => {
     ]) {
       await expect(app(sql), sql).rejects.toMatchObject({ code: "42501" });
     }
-    const unsealed = app("SELECT authority.consume_approval($1, $2, $3, $4, $5)", [
+    const unsealed = app("SELECT authority.consume_approval($1, $2, $3, $4, $5, NULL)", [
       asked.id,
       asked.request.callId,
       asked.request.tool,

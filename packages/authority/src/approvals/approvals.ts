@@ -2,7 +2,7 @@
  * Approvals: a person's yes to one exact call.
  *
  * Guarantees: only a first-party session of a person decides [SR-05]; a yes is bound to subject, tenant, actor,
- * call, tool, arguments and preview, and is spent once, in the transaction of the effect [SR-15]; another
+ * run, call, tool, arguments and preview, and is spent once, in the transaction of the effect [SR-15]; another
  * person's approval is not there. A staff approval is decided by an administrator who is not the one it is for.
  * Does not: run anything. Whoever holds the run resumes it, and makes all checks again.
  */
@@ -72,6 +72,8 @@ export interface Approvals {
       readonly tool: string;
       readonly argsDigest: string;
       readonly previewDigest: string;
+      /** The run that asked; absent where none did. */
+      readonly runId?: string | undefined;
     },
   ): Promise<void>;
   /** Closes an open card of the caller's, because its call changed, was given up, or failed. */
@@ -170,8 +172,8 @@ export function createApprovals(context: AuthorityContext): Approvals {
         const id = newId(clock);
         const made = await tx.query<ApprovalRow>(
           `INSERT INTO authority.approvals AS a (id, tenant, subject, actor, agent, tool, call_id, args_digest, preview_digest,
-             args, preview, summary, amount_cents, kind, run_id, conversation_id, status, created_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'pending', $17, $18)
+             args, preview, summary, amount_cents, kind, run_id, conversation_id, because, status, created_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $19, 'pending', $17, $18)
            RETURNING ${APPROVAL_COLUMNS}`,
           [
             id,
@@ -192,6 +194,7 @@ export function createApprovals(context: AuthorityContext): Approvals {
             request.conversationId ?? null,
             created,
             expires,
+            request.because === undefined ? null : JSON.stringify(request.because),
           ],
         );
         await audit.record(
@@ -239,7 +242,7 @@ export function createApprovals(context: AuthorityContext): Approvals {
 
     decide(caller, id, { decision, note }) {
       const resource = `approval:${isUuid(id) ? id : "malformed"}`;
-      return auditedRefusal(audit, caller, "approval.decide", resource, () =>
+      return auditedRefusal(context.refusals, caller, "approval.decide", resource, () =>
         store.transaction("authority", async (tx) => {
           const session = await requireFirstParty(tx, caller, clock);
           const row = await find(tx, caller, id, "FOR UPDATE");
@@ -299,12 +302,13 @@ export function createApprovals(context: AuthorityContext): Approvals {
         throw new DeputizeError("approval_invalid", "the approval does not fit this call");
       // The caller is the sealed one: the function takes subject, tenant and actor from nowhere else.
       try {
-        await tx.query("SELECT authority.consume_approval($1, $2, $3, $4, $5)", [
+        await tx.query("SELECT authority.consume_approval($1, $2, $3, $4, $5, $6)", [
           call.approvalId,
           call.callId,
           call.tool,
           call.argsDigest,
           call.previewDigest,
+          call.runId ?? null,
         ]);
       } catch (error) {
         throw mapDatabaseError(error);

@@ -271,7 +271,6 @@ export function createApps(context: BrokerContext, principals: Principals): Apps
         );
       const app = rows[0];
       if (!app) {
-        context.refusals.count("app_auth_failed", "app");
         throw new DeputizeError("invalid_credentials", "the client id or secret is wrong");
       }
       return controlToken(context, {

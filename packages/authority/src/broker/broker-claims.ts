@@ -41,6 +41,7 @@ const Claims = z.strictObject({
   epochs: z.record(Id, z.number().int().nonnegative()),
   sub_id: Id,
   act_ids: z.array(Id).max(6),
+  constraints: z.record(z.string().max(64), z.unknown()).optional(),
   cnf: z.strictObject({ jkt: z.string().max(64) }).optional(),
   delegation_chain: z.array(Link).min(1).max(5).optional(),
   chain_hash: Hex(64).optional(),
@@ -82,7 +83,7 @@ export function principalsOf(by: BrokerCaller): string[] {
 
 /** The caller of verified claims; frozen, and remembered with them. */
 export function brokerCaller(claims: BrokerClaims): BrokerCaller {
-  const kind = claims.sub === "admin" ? "admin" : claims.sub.startsWith("app:") ? "app" : "agent";
+  const kind = /^admin(:|$)/.test(claims.sub) ? "admin" : claims.sub.startsWith("app:") ? "app" : "agent";
   const caller: BrokerCaller = Object.freeze({
     kind,
     tenant: claims.tenant,

@@ -22,9 +22,9 @@ export interface BrokerContext {
   readonly tenant: string;
   readonly issue: Issue;
   readonly keys: Keys;
-  readonly audit: Pick<AuditLog, "record" | "append"> & Partial<Pick<AuditLog, "announce">>;
-  /** Refusals of somebody we do not know: counted, never one entry each (SR-19). */
-  readonly refusals: Pick<RefusalCounter, "count">;
+  readonly audit: Pick<AuditLog, "record" | "append" | "announce">;
+  /** Refusals: of somebody known an entry each within a budget, of strangers counted [SR-19]. */
+  readonly refusals: Pick<RefusalCounter, "count" | "refused">;
   readonly rootSecret: Uint8Array;
   readonly settings: BrokerSettings;
   readonly verifier: BrokerVerifier;
@@ -68,7 +68,7 @@ export function itemBatch(
   const statement = `SELECT authority.${name}($1, $2${holes}) AS answers`;
   const send = createBatch<ItemAnswer>({
     run: async (items) => {
-      context.audit.announce?.();
+      context.audit.announce();
       const { rows } = await context.store
         .pool("authority")
         .query<{ answers: ItemAnswer[] }>(statement, [context.tenant, `[${items.join(",")}]`, ...extra]);
@@ -135,7 +135,7 @@ export function brokerTokenKey(settings: BrokerSettings, jti: string): string {
   return tokenKey(settings.issuer, jti);
 }
 
-/** The error of a refusal, after its entry is committed: it was refused to somebody we know. */
+/** The error of a refusal to somebody we know, after its entry is committed, or counted where the budget is spent. */
 export async function refuse(
   context: BrokerContext,
   by: BrokerCaller,
@@ -143,7 +143,7 @@ export async function refuse(
   code: DeputizeErrorCode,
   message: string,
 ): Promise<DeputizeError> {
-  await context.audit.append(callerEvent(by, { ...rest, outcome: "refused", reason: code }));
+  await context.refusals.refused(callerEvent(by, { ...rest, outcome: "refused", reason: code }));
   return new DeputizeError(code, message);
 }
 

@@ -9,7 +9,7 @@ import { DeputizeError, readScope } from "@deputize/core";
 /** What a worker's grant can hold; tokens stay well below the size that readers accept. */
 const SCOPE_LIMITS = { count: 64, characters: 200, total: 3_000 } as const;
 
-/** The scopes of an operator's token. */
+/** The scopes of an operator's token; operators besides the one of the installation's own secret hold some of them. */
 export const ADMIN_SCOPES = [
   "admin:launch-tokens:*",
   "admin:revoke:*",
@@ -19,6 +19,7 @@ export const ADMIN_SCOPES = [
   "admin:keys:*",
   "admin:agents:*",
   "admin:metrics:*",
+  "admin:operators:*",
 ] as const;
 
 /** The scopes of an app's own token. */

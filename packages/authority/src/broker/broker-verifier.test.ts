@@ -1,17 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { signCompactJws } from "@deputize/client";
+import type { TestStore } from "@deputize/store/testing";
 import { generateSigningKey, importSigningKey } from "../keys/private-key.ts";
 import { type TestApp, type TestBroker, type TestWorker, openTestBroker } from "../testing/test-broker.ts";
+import { openCoreStore } from "../testing/test-core.ts";
 
 let world: TestBroker;
 let app: TestApp;
 let worker: TestWorker;
+let store: TestStore;
+let back: () => Promise<void>;
 beforeAll(async () => {
-  world = await openTestBroker();
-  app = await world.app("verified");
-  worker = await world.worker(app, { maxTtlSeconds: 3600 });
+  store = await openCoreStore();
+  back = await store.mark();
 });
-afterAll(() => world.close());
+afterAll(() => store.close());
+
+/** A broker over a database that nobody used. */
+async function fresh(options: Parameters<typeof openTestBroker>[0] = {}): Promise<TestBroker> {
+  await back();
+  return openTestBroker({ store, ...options });
+}
 
 const refusal = (token: string): Promise<unknown> =>
   world.broker.verify(token).then(
@@ -34,6 +43,13 @@ function forge(
 }
 
 describe("a token", () => {
+  beforeAll(async () => {
+    world = await fresh();
+    app = await world.app("verified");
+    worker = await world.worker(app, { maxTtlSeconds: 3600 });
+  });
+  afterAll(() => world.close());
+
   it("is EdDSA with typ, kid and issuer, and makes the caller it names [AW-F08]", async () => {
     const header = JSON.parse(Buffer.from(worker.token.split(".")[0] ?? "", "base64url").toString());
     expect(header).toEqual({ alg: "EdDSA", typ: "JWT", kid: importSigningKey(world.signingKey).kid });
@@ -114,7 +130,7 @@ describe("a token", () => {
 
 describe("an audience", () => {
   it("that is configured is claimed, and no other is accepted [AW-D40] [AW-F08]", async () => {
-    const own = await openTestBroker({ broker: { audience: "https://api.example", issuer: "own" } });
+    const own = await fresh({ broker: { audience: "https://api.example", issuer: "own" } });
     const own_app = await own.app();
     const token = (await own.worker(own_app)).token;
     expect((await own.broker.verify(token)).claims).toMatchObject({
@@ -135,7 +151,7 @@ describe("an audience", () => {
 
 describe("revocation", () => {
   it("in another process is seen here within a second, without being told [SR-11]", async () => {
-    const here = await openTestBroker();
+    const here = await fresh();
     const some = await here.app();
     const [a, b, c, d] = (await Promise.all([1, 2, 3, 4].map(() => here.worker(some)))) as [
       TestWorker,
@@ -162,7 +178,7 @@ describe("revocation", () => {
   });
 
   it("of any principal on the path ends the token, whatever the clocks say, and for good [SR-12]", async () => {
-    const own = await openTestBroker();
+    const own = await fresh();
     const there = await openTestBroker({ store: own.store, signingKey: own.signingKey, clock: own.clock });
     for (const hop of ["app", "delegator", "delegate"] as const) {
       const some = await own.app();
@@ -186,7 +202,7 @@ describe("revocation", () => {
   });
 
   it("that cannot be known is no yes: without the feed the database is asked, without both it is unavailable [SR-11]", async () => {
-    const own = await openTestBroker();
+    const own = await fresh();
     const some = await own.app();
     const token = (await own.worker(some)).token;
     const read = vi.spyOn(own.authority.revocation, "read").mockRejectedValue(new Error("cut"));
@@ -201,7 +217,7 @@ describe("revocation", () => {
   });
 
   it("after a restore is everything: tokens, launch tokens, nonces [SR-21]", async () => {
-    const own = await openTestBroker();
+    const own = await fresh();
     const some = await own.app();
     const made = await own.worker(some);
     const waiting = await own.registration(some);
@@ -224,7 +240,7 @@ describe("revocation", () => {
 
 describe("keys", () => {
   it("are published, and rotate with overlap: old tokens stand, old hops hold [AW-D37] [AW-F30]", async () => {
-    const own = await openTestBroker();
+    const own = await fresh();
     const some = await own.app();
     const [a, b] = (await Promise.all([1, 2].map(() => own.worker(some)))) as [TestWorker, TestWorker];
     const hop = await own.delegate(a.caller, b.agentId, ["read:data:1"]);
@@ -248,7 +264,7 @@ describe("keys", () => {
 describe("a restart", () => {
   it("loses nothing: apps, workers, launch tokens, revocations, spent nonces [AW-D35] [AW-F20]", async () => {
     const rootSecret = Buffer.alloc(32, 7);
-    const before = await openTestBroker({ rootSecret });
+    const before = await fresh({ rootSecret });
     const some = await before.app();
     const [a, b] = (await Promise.all([1, 2].map(() => before.worker(some)))) as [TestWorker, TestWorker];
     await before.broker.workers.release(b.caller);
@@ -279,6 +295,5 @@ describe("a restart", () => {
       message: expect.stringContaining("nonce"),
     });
     await after.close();
-    await before.store.close();
   });
 });

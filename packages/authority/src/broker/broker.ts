@@ -3,13 +3,13 @@
  * hand on, release. The interface of the rooms in this folder, apart from how they are kept; the HTTP face is
  * `http/broker/`. Wire shapes: the AgentWrit protocol.
  */
-import type { GrantId, PrincipalId } from "@deputize/core";
+import type { Constraint, GrantId, PrincipalId } from "@deputize/core";
 
 /** Whoever sends a verified broker token: an operator, an app, or a worker. */
 export interface BrokerCaller {
   readonly kind: "admin" | "app" | "agent";
   readonly tenant: string;
-  /** `admin`, `app:<app_id>`, or a SPIFFE id. */
+  /** `admin`, `admin:<name>`, `app:<app_id>`, or a SPIFFE id. */
   readonly sub: string;
   /** Who acts. */
   readonly principal: PrincipalId;
@@ -97,6 +97,31 @@ export interface Apps {
   signIn(credentials: { readonly clientId: string; readonly clientSecret: string }): Promise<BrokerToken>;
 }
 
+export interface OperatorView {
+  readonly id: PrincipalId;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly status: "active" | "inactive";
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly removedAt?: number;
+}
+
+/** Each throws `forbidden` where the operator holds, or would hold, more than `by`; `not_found` for an unknown name. */
+export interface Operators {
+  /** The secret is told once. Throws `invalid_scope` for what is no admin scope, `conflict` for a name that was used. */
+  add(
+    by: BrokerCaller,
+    request: { readonly name: string; readonly scopes: readonly string[] },
+  ): Promise<OperatorView & { readonly secret: string }>;
+  /** By name, removed ones too. */
+  list(): Promise<readonly OperatorView[]>;
+  /** Ends its secrets and tokens at once. Repeatable. */
+  remove(by: BrokerCaller, name: string): Promise<OperatorView>;
+  /** A second secret; the old one works for `overlapSeconds` more, or dies at once with its tokens for 0. */
+  rotate(by: BrokerCaller, name: string, overlapSeconds: number): Promise<{ readonly secret: string }>;
+}
+
 export interface LaunchTokens {
   /** Throws `forbidden` above the ceiling or for a reserved scope, `invalid_request`. */
   create(
@@ -107,6 +132,8 @@ export interface LaunchTokens {
       readonly maxTtlSeconds?: number;
       readonly singleUse?: boolean;
       readonly ttlSeconds?: number;
+      /** What workers are held to, and whoever they delegate to. */
+      readonly constraints?: Readonly<Record<string, Constraint>>;
       /** For an operator: whose ceiling holds; the operator's own policy otherwise. */
       readonly appId?: string;
     },
@@ -147,6 +174,8 @@ export interface Workers {
       readonly delegateTo: string;
       readonly scope: readonly string[];
       readonly ttlSeconds?: number;
+      /** Beside the delegator's own, which stay. `scope_exceeded` for a name that it uses for another limit. */
+      readonly constraints?: Readonly<Record<string, Constraint>>;
       /** The delegator's own proof: `jti` chosen by it, signature (padded base64) over `delegationStatement`. */
       readonly jti?: string;
       readonly signature?: string;
@@ -159,10 +188,13 @@ export type RevokeLevel = (typeof REVOKE_LEVELS)[number];
 
 export interface Broker {
   readonly apps: Apps;
+  readonly operators: Operators;
   readonly launchTokens: LaunchTokens;
   readonly workers: Workers;
-  /** An operator's token, after the HTTP face compared the secret. */
+  /** A token of the operator of the installation's own secret, after the HTTP face compared the secret. */
   adminToken(): Promise<BrokerToken>;
+  /** The token of the operator whose secret this is; undefined for every wrong one, at one cost. */
+  operatorToken(secret: string): Promise<BrokerToken | undefined>;
   /**
    * The caller of a token that stands: canonical, signed, of the broker's issuer, in time, not revoked as far as this
    * process's fresh feed knows. Throws `invalid_token`, the same for every reason. Must be cheap: every request pays it.

@@ -24,7 +24,7 @@ export const OPERATOR_APP = stableId("app:broker-operator") as PrincipalId;
 
 export interface ControlRequest {
   readonly principal: PrincipalId;
-  /** `admin` or `app:<app_id>`. */
+  /** `admin`, `admin:<name>` or `app:<app_id>`. */
   readonly sub: string;
   readonly clientId: string;
   readonly appId?: string;
@@ -63,7 +63,7 @@ export async function controlToken(context: BrokerContext, request: ControlReque
     agent: request.sub,
     ...(request.appId !== undefined && { app: request.principal }),
   };
-  context.audit.announce?.();
+  context.audit.announce();
   const { rows } = await refusing(
     context.store
       .pool("authority")

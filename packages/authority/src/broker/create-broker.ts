@@ -3,7 +3,7 @@
  */
 import type { AuditLog, RefusalCounter } from "@deputize/audit";
 import type { Clock, GrantId } from "@deputize/core";
-import type { Queryable, Store } from "@deputize/store";
+import type { Store } from "@deputize/store";
 import type { Keys } from "../keys/keys.ts";
 import type { Statistics } from "../statistics.ts";
 import type { Principals } from "../principals/principals.ts";
@@ -19,6 +19,7 @@ import { OPERATOR, OPERATOR_APP, controlToken } from "./control-tokens.ts";
 import { createDelegate } from "./delegate.ts";
 import { countActiveWorkers } from "./active-workers.ts";
 import { createLaunchTokens } from "./launch-tokens.ts";
+import { createOperators } from "./operators.ts";
 import { createRegistration } from "./register.ts";
 import { type Registry, createRegistry } from "./registry.ts";
 import { createRenewAndRelease } from "./renew-release.ts";
@@ -37,8 +38,6 @@ export interface BrokerCore {
 }
 
 export interface BrokerRooms extends Broker {
-  /** After a restore: a backup must not bring back launch tokens that were spent; nonces end with the epoch (SR-21). */
-  voidRestored(tx: Queryable): Promise<void>;
   readonly registry: Registry;
   /** Grants that another room of this process has just ended: their tokens are refused here at once. */
   ended(grants: readonly GrantId[]): void;
@@ -62,8 +61,8 @@ export async function createBroker(
   core: BrokerCore,
   options: {
     readonly store: Store;
-    readonly audit: Pick<AuditLog, "record" | "append"> & Partial<Pick<AuditLog, "announce">>;
-    readonly refusals: Pick<RefusalCounter, "count">;
+    readonly audit: Pick<AuditLog, "record" | "append" | "announce">;
+    readonly refusals: Pick<RefusalCounter, "count" | "refused">;
     readonly rootSecret: Uint8Array;
     readonly settings: BrokerSettings;
   },
@@ -75,6 +74,7 @@ export async function createBroker(
   const context: BrokerContext = { ...core, ...options, verifier };
   const registration = createRegistration(context);
   const registry = createRegistry(context);
+  const { find, ...operators } = createOperators(context, principals);
 
   async function prune(): Promise<number> {
     let total = 0;
@@ -96,6 +96,7 @@ export async function createBroker(
 
   return {
     apps: createApps(context, principals),
+    operators,
     launchTokens: createLaunchTokens(context),
     workers: { ...registration, ...createRenewAndRelease(context), ...createDelegate(context) },
     adminToken: () =>
@@ -107,11 +108,23 @@ export async function createBroker(
         ttlSeconds: settings.lifetimes.adminSeconds,
         action: "admin_auth",
       }),
+    async operatorToken(secret) {
+      const found = await find(secret);
+      return (
+        found &&
+        controlToken(context, {
+          principal: found.id,
+          sub: `admin:${found.name}`,
+          clientId: "operator",
+          scopes: found.scopes,
+          ttlSeconds: settings.lifetimes.adminSeconds,
+          secretHash: found.secretHash,
+          action: "admin_auth",
+        })
+      );
+    },
     verify: (token) => verifier.verify(token),
     revoke: createRevoke(context),
-    async voidRestored(tx) {
-      await tx.query(`DELETE FROM authority.launch_tokens WHERE tenant = $1`, [tenant]);
-    },
     registry,
     ended: (grants) => verifier.ended(grants),
     activeWorkers: () => countActiveWorkers(store, clock),

@@ -6,7 +6,7 @@
  * delegator's own key when it sent a signature and by the authority otherwise.
  */
 import { createHash, sign } from "node:crypto";
-import { DeputizeError, newId } from "@deputize/core";
+import { DeputizeError, isDeputizeError, newId, withConstraints } from "@deputize/core";
 import {
   type DelegationLink,
   FIRST_RECORD,
@@ -123,6 +123,21 @@ export function createDelegate(context: BrokerContext): Pick<Workers, "delegate"
     };
   }
 
+  /** The database keeps the giver's own limits whatever is asked; who asked for another one under such a name must know. */
+  async function refuseOtherLimit(by: BrokerCaller, claims: BrokerClaims, request: Request): Promise<void> {
+    try {
+      withConstraints(claims.constraints, request.constraints);
+    } catch (error) {
+      if (!isDeputizeError(error, "scope_exceeded")) throw error;
+      const violation = {
+        action: "delegation_attenuation_violation",
+        resource: `agent:${request.delegateTo}`,
+        detail: { constraints: Object.keys(request.constraints ?? {}) },
+      };
+      throw await refuse(context, by, violation, "scope_exceeded", error.message);
+    }
+  }
+
   return {
     async delegate(by, request) {
       requireKind(by, ["agent"], "only a worker's token delegates");
@@ -152,6 +167,7 @@ export function createDelegate(context: BrokerContext): Pick<Workers, "delegate"
           "the chain's scopes are too long for a token; ask for fewer or shorter ones",
         );
       }
+      await refuseOtherLimit(by, claims, request);
       const id = newId(clock);
       const item = {
         grant: by.grants.at(-1),
@@ -175,6 +191,7 @@ export function createDelegate(context: BrokerContext): Pick<Workers, "delegate"
           renewSeconds: settings.lifetimes.renewSeconds,
           now: now.iso,
           record,
+          ...(request.constraints && { constraints: request.constraints }),
         },
       };
       const resource = `agent:${request.delegateTo}`;
@@ -187,6 +204,7 @@ export function createDelegate(context: BrokerContext): Pick<Workers, "delegate"
           next_grant: id,
           scope: request.scope,
           depth,
+          ...(request.constraints && { constraints: Object.keys(request.constraints) }),
           chain_hash: createHash("sha256")
             .update(record["statement"] ?? "")
             .digest("hex"),

@@ -4,7 +4,7 @@
  * Guarantees: 256 random bits, kept as an HMAC; an hour at most; never above the ceiling of the app whose worker it will be,
  * nor with a reserved scope; gone with that app, or when its ceiling is cut below what it promises.
  */
-import { DeputizeError, randomHex } from "@deputize/core";
+import { DeputizeError, parseConstraints, randomHex } from "@deputize/core";
 import { deriveKey, mac } from "../credentials/derive-key.ts";
 import type { LaunchTokens } from "./broker.ts";
 import {
@@ -107,6 +107,7 @@ export function createLaunchTokens(context: BrokerContext): LaunchTokens {
         allowed: request.allowedScope,
         maxTtl: Math.min(maxTtl, settings.lifetimes.maxSeconds),
         singleUse: request.singleUse ?? true,
+        ...(request.constraints && { constraints: parseConstraints(request.constraints) }),
       };
       const event = callerEvent(by, {
         action: "launch_token_issued",
@@ -115,6 +116,7 @@ export function createLaunchTokens(context: BrokerContext): LaunchTokens {
           scope: request.allowedScope,
           max_ttl: maxTtl,
           single_use: item.singleUse,
+          ...(request.constraints && { constraints: Object.keys(request.constraints) }),
           expires: item.expires,
         },
       });

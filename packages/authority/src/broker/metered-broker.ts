@@ -70,6 +70,11 @@ export function meteredBroker<B extends Broker>(broker: B): B {
       issued("admin");
       return token;
     },
+    async operatorToken(secret) {
+      const token = await timed("admin_token", () => broker.operatorToken(secret));
+      if (token) issued("admin");
+      return token;
+    },
     async verify(token) {
       try {
         const caller = await broker.verify(token);

@@ -6,7 +6,7 @@
  * digits; the first half names it and begins with its expiry, so that used ones are pruned by their order.
  * Attack answered: strangers who ask for a million nonces to fill memory [AW-D25].
  */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Clock } from "@deputize/core";
 import { constantTimeEqual, mac } from "../credentials/derive-key.ts";
 
@@ -29,9 +29,10 @@ export function createNonces(options: {
 
   return {
     issue() {
-      const bytes = randomBytes(16);
-      bytes.writeUIntBE(clock.nowMs() + NONCE_SECONDS * 1000, 0, 6);
-      const name = bytes.toString("hex");
+      const expires = (clock.nowMs() + NONCE_SECONDS * 1000).toString(16).padStart(12, "0");
+      // A UUID's first eight and last twelve digits are all random, and Node draws UUIDs from a stock.
+      const uuid = randomUUID();
+      const name = expires + uuid.slice(0, 8) + uuid.slice(24);
       return name + proof(name).toString("hex");
     },
     read(nonce) {

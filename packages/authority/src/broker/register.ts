@@ -6,7 +6,14 @@
  * Attack answered: a proof that covers the nonce alone lets whoever sits between swap the launch token or the scopes; the
  * transcript covers all of them [AW-D14].
  */
-import { DeputizeError, type GrantId, type PrincipalId, newId, randomHex } from "@deputize/core";
+import {
+  DeputizeError,
+  type GrantId,
+  type PrincipalId,
+  currentContext,
+  newId,
+  randomHex,
+} from "@deputize/core";
 import type { AuditEvent } from "@deputize/audit";
 import { ed25519Thumbprint, registrationTranscript } from "@deputize/client";
 import { deriveKey } from "../credentials/derive-key.ts";
@@ -55,20 +62,20 @@ export function createRegistration(context: BrokerContext): Pick<Workers, "chall
   async function refusal(answer: ItemAnswer): Promise<DeputizeError> {
     const reason = answer.refused ?? "";
     const [code, message] = REFUSALS[reason] ?? ["invalid_credentials", "the registration does not hold"];
-    if (answer.app === undefined) {
-      context.refusals.count(`registration.${reason}`, "registration");
-    } else {
-      await context.audit.append({
+    // Known is only the app that a real launch token names; else it is a stranger's try [AW-D24].
+    const app = answer.app as PrincipalId | undefined;
+    await context.refusals.refused(
+      {
         ...bareEvent(tenant, {
           action: "registration_policy_violation",
           outcome: "refused",
           reason,
-          detail: { app_id: answer.appId },
+          ...(app && { detail: { app_id: answer.appId } }),
         }),
-        subject: answer.app as PrincipalId,
-        app: answer.app as PrincipalId,
-      });
-    }
+        ...(app && { subject: app, app }),
+      },
+      currentContext()?.source,
+    );
     return new DeputizeError(code, message);
   }
 

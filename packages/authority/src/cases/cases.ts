@@ -86,7 +86,7 @@ export function createCases(context: AuthorityContext): Cases {
 
   return {
     open(caller, { subjectEmail, purpose, resources }) {
-      return auditedRefusal(audit, caller, "case.open", "cases", () =>
+      return auditedRefusal(context.refusals, caller, "case.open", "cases", () =>
         store.transaction("authority", async (tx) => {
           const session = await requireFirstParty(tx, caller, clock);
           if (!scopeIsSubset([OPEN_CASES_SCOPE], caller.scopes) || !caller.roles.includes("admin")) {

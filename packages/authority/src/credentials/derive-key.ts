@@ -17,6 +17,7 @@ export type KeyUse =
   | "device"
   | "throttle"
   | "app-secret"
+  | "operator-secret"
   | "launch-token"
   | "nonce";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type PrincipalId, isDeputizeError } from "@deputize/core";
+import { type PrincipalId, assertWithinConstraints, isDeputizeError } from "@deputize/core";
 import type { VerifiedToken } from "@deputize/client";
 import type { Grant } from "../grants/grant.ts";
 import { rememberFirstParty } from "../first-party.ts";
@@ -75,6 +75,29 @@ describe("the walk of one question", () => {
       scopes: ["read:orders:*", "write:profile:*"],
     });
     expect(signed.grant.scopes).toEqual(["read:orders:17"]);
+  });
+
+  it("carries the root's constraints into every token, and so into every caller", async () => {
+    const amount = { tool: "refund_order", argument: "amount", max: 5000, oneOf: [1, 5000, 5001] };
+    const root = await core.root({ constraints: { amount } });
+    const atApi = await tokenOf(root);
+    expect(atApi.caller.constraints).toEqual({ amount });
+    const request = { exchanger: WHO.shopApi, actor: WHO.support, audiences: [AUDIENCE.orders] };
+    const atOrders = await core.tokens.read((await core.exchange.token(atApi, request)).token);
+    const { token } = await core.exchange.token(atOrders, {
+      exchanger: WHO.orders,
+      audiences: [AUDIENCE.orderTools],
+    });
+    const { caller } = await core.tokens.read(token);
+    expect(caller.constraints).toEqual({ amount });
+    const held = caller.constraints?.["amount"] as { max: number; oneOf: number[] };
+    expect(() => (held.max = 9_000_000)).toThrow(TypeError);
+    expect(() => held.oneOf.push(9)).toThrow(TypeError);
+    const call = (value: number) => () =>
+      assertWithinConstraints(caller, { server: "orders", tool: "refund_order", args: { amount: value } });
+    expect(call(5000)).not.toThrow();
+    expect(call(5001)).toThrow(expect.objectContaining({ code: "forbidden" }));
+    expect((await tokenOf(await core.root())).claims).not.toHaveProperty("constraints");
   });
 
   it("starts from a first-party session's caller, and not from an object that looks like one [SR-09]", async () => {

@@ -10,18 +10,21 @@
 import {
   type Caller,
   type Clock,
+  type Constraint,
   DeputizeError,
   type PrincipalId,
   isDeputizeError,
   newId,
+  withConstraints,
 } from "@deputize/core";
 import { type VerifiedToken, assertVerified, tokenKey } from "@deputize/client";
-import { type AuditLog, prepareEntry } from "@deputize/audit";
+import { type AuditLog, type RefusalCounter, prepareEntry } from "@deputize/audit";
 import type { Store } from "@deputize/store";
 import { createBatch } from "../batch.ts";
 import { type Grant, grantFromView } from "../grants/grant.ts";
-import { checkRequest } from "../grants/grants.ts";
+import { assertNamesKept, checkRequest } from "../grants/grants.ts";
 import { refusal } from "../refusals.ts";
+import { secondsUntil } from "../seconds-until.ts";
 import type { Statistics } from "../statistics.ts";
 import type { Issue, SignedToken } from "../tokens/issue.ts";
 
@@ -34,8 +37,12 @@ export interface ExchangeRequest {
   /** Absent: all that the subject token allows. */
   readonly scopes?: readonly string[];
   readonly lifetimeSeconds?: number;
+  /** When the token has ended at the latest, epoch milliseconds: with the exchanger's credential. */
+  readonly notAfter?: number;
   readonly task?: string;
   readonly orchestration?: string;
+  /** Beside those of the subject token's grant, which stay. */
+  readonly constraints?: Readonly<Record<string, Constraint>>;
 }
 
 export interface Exchange {
@@ -65,7 +72,8 @@ export function createExchange(options: {
   readonly clock: Clock;
   readonly issue: Issue;
   readonly statistics: Statistics;
-  readonly audit: Pick<AuditLog, "append"> & Partial<Pick<AuditLog, "announce">>;
+  readonly audit: Pick<AuditLog, "announce">;
+  readonly refusals: Pick<RefusalCounter, "refused">;
   readonly defaultLifetimeSeconds: number;
   /** The agents that answer at audiences. */
   readonly agentAt: (audience: string) => PrincipalId | undefined;
@@ -81,7 +89,7 @@ export function createExchange(options: {
     if (known) return known(item);
     const batch = createBatch<Answer>({
       run: async (items) => {
-        options.audit.announce?.();
+        options.audit.announce();
         const { rows } = await store
           .pool("authority")
           .query<{ answers: Answer[] }>("SELECT authority.exchange($1, $2) AS answers", [
@@ -103,9 +111,14 @@ export function createExchange(options: {
     const grant = caller.grants.at(-1);
     if (!grant) throw new DeputizeError("grant_revoked", "there is no grant to exchange");
     const { exchanger, audiences, scopes, actor = exchanger } = request;
-    const ttlSeconds = request.lifetimeSeconds ?? options.defaultLifetimeSeconds;
+    const ttlSeconds = secondsUntil(
+      clock,
+      request.notAfter ?? Infinity,
+      request.lifetimeSeconds ?? options.defaultLifetimeSeconds,
+    );
     try {
       checkRequest({ audiences, ttlSeconds, ...(scopes && { scopes }) });
+      if (request.constraints) withConstraints(caller.constraints, request.constraints);
       const targets = audiences.map(options.agentAt).filter((id) => id !== undefined);
       const { token, tokenAudiences } = presented;
       const item = {
@@ -129,6 +142,7 @@ export function createExchange(options: {
           now: new Date(clock.nowMs()).toISOString(),
           ...(request.task !== undefined && { task: request.task }),
           ...(request.orchestration !== undefined && { orchestration: request.orchestration }),
+          ...(request.constraints && { constraints: request.constraints }),
           exchanger,
           ...(tokenAudiences && { tokenAudiences }),
           ...(token && { viaToken: token.key, epochs: token.epochs }),
@@ -144,11 +158,12 @@ export function createExchange(options: {
         throw new DeputizeError("forbidden", "the person has not permitted this agent");
       }
       if (!answer.view) throw refusal(answer.refused ?? "");
+      assertNamesKept(request.constraints, answer.view.constraints);
       return await issue(grantFromView(answer.view, clock), "oauth", { lifetimeSeconds: ttlSeconds });
     } catch (error) {
       if (isDeputizeError(error)) {
         // In a transaction of its own: the one above was rolled back (SR-18).
-        await options.audit.append({
+        await options.refusals.refused({
           action: "token.exchange",
           outcome: error.status >= 500 ? "failed" : "refused",
           reason: error.code,

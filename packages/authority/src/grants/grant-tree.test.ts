@@ -1,14 +1,23 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type ManualClock, manualClock, newId } from "@deputize/core";
-import { AUDIENCE, TENANT, type TestCore, WHO, openTestCore } from "../testing/test-core.ts";
+import type { TestStore } from "@deputize/store/testing";
+import { AUDIENCE, TENANT, type TestCore, WHO, openCoreStore, openTestCore } from "../testing/test-core.ts";
 import { type GrantTree, createGrantTree } from "./grant-tree.ts";
 
 let clock: ManualClock;
 let core: TestCore;
+let store: TestStore;
+let back: () => Promise<void>;
 let tree: GrantTree;
+beforeAll(async () => {
+  store = await openCoreStore();
+  back = await store.mark();
+});
+afterAll(() => store.close());
 beforeEach(async () => {
+  await back();
   clock = manualClock(Date.UTC(2026, 10, 22));
-  core = await openTestCore({ clock });
+  core = await openTestCore({ clock, store });
   tree = createGrantTree({ db: () => core.store.pool("authority"), clock });
 });
 afterEach(() => core.close());

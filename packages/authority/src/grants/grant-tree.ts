@@ -38,6 +38,8 @@ export interface GrantNode {
   readonly orchestration?: string;
   readonly scopes: readonly string[];
   readonly audiences: readonly string[];
+  /** Limits on arguments of tools, by name. */
+  readonly constraints: Readonly<Record<string, unknown>>;
   /** Times in epoch milliseconds. */
   readonly issuedAt: number;
   readonly expiresAt: number;
@@ -103,6 +105,7 @@ interface Row {
   orchestration: string | null;
   scopes: string[];
   audiences: string[];
+  constraints: Record<string, unknown>;
   issued_at: Date;
   expires_at: Date;
   renew_until: Date;
@@ -120,7 +123,7 @@ const party = (column: string): string => `(SELECT jsonb_build_object('id', p.id
   WHERE p.tenant = g.tenant AND p.id = g.${column})`;
 
 const COLUMNS = `g.id, g.parent, g.root, g.depth, g.path, g.kind, ${party("app")} AS app, ${party("subject")} AS subject,
-  ${party("actor")} AS actor, g.task, g.orchestration, g.scopes, g.audiences, g.issued_at, g.expires_at, g.renew_until,
+  ${party("actor")} AS actor, g.task, g.orchestration, g.scopes, g.audiences, g.constraints, g.issued_at, g.expires_at, g.renew_until,
   g.state, g.revoked_at, g.reason`;
 
 export function createGrantTree(options: { readonly db: () => Queryable; readonly clock: Clock }): GrantTree {
@@ -141,6 +144,7 @@ export function createGrantTree(options: { readonly db: () => Queryable; readonl
       ...(row.orchestration !== null && { orchestration: row.orchestration }),
       scopes: row.scopes,
       audiences: row.audiences,
+      constraints: row.constraints,
       issuedAt: row.issued_at.getTime(),
       expiresAt: row.expires_at.getTime(),
       renewUntil: row.renew_until.getTime(),

@@ -100,10 +100,29 @@ describe("a child grant", () => {
     });
   });
 
-  it("keeps its parent's constraints", async () => {
-    const root = await core.root({ constraints: { max_cents: 5000 } });
-    const child = await core.child(root, { constraints: { max_cents: 9_000_000, carrier: "ups" } });
-    expect(child.constraints).toEqual({ max_cents: 5000, carrier: "ups" });
+  it("keeps its parent's constraints, and can only add to them", async () => {
+    const amount = { tool: "refund_order", argument: "amount", max: 5000 };
+    const carrier = { tool: "ship_order", argument: "carrier", oneOf: ["ups"] };
+    const root = await core.root({ constraints: { amount } });
+    expect((await core.child(root, { constraints: { carrier } })).constraints).toEqual({ amount, carrier });
+    expect((await core.child(root)).constraints).toEqual({ amount });
+    for (const max of [9_000_000, 50]) {
+      const other = { amount: { ...amount, max } };
+      await expect(core.child(root, { constraints: other })).rejects.toMatchObject({
+        code: "scope_exceeded",
+      });
+    }
+    const narrower = await core.child(root, { constraints: { amount_2: { ...amount, max: 50 } } });
+    expect(narrower.constraints).toMatchObject({ amount: { max: 5000 }, amount_2: { max: 50 } });
+  });
+
+  it("is not made with a constraint that no tool server could check", async () => {
+    const unknown = { cap: { tool: "refund_order", argument: "amount", atMost: 5 } } as never;
+    await expect(core.root({ constraints: unknown })).rejects.toMatchObject({ code: "invalid_request" });
+    const root = await core.root();
+    await expect(core.child(root, { constraints: unknown })).rejects.toMatchObject({
+      code: "invalid_request",
+    });
   });
 
   it("leaves a record of the hop, chained to the one before", async () => {

@@ -6,7 +6,17 @@
  * grant's end is its subtree's end. Each of them is in the log, in the same transaction (SR-13, SR-18).
  * Does not: decide who may ask. Whoever calls `createRoot` has authenticated the actor just now.
  */
-import { type Clock, DeputizeError, type GrantId, type PrincipalId, newId, parseScope } from "@deputize/core";
+import { isDeepStrictEqual } from "node:util";
+import {
+  type Clock,
+  type Constraint,
+  DeputizeError,
+  type GrantId,
+  type PrincipalId,
+  newId,
+  parseConstraints,
+  parseScope,
+} from "@deputize/core";
 import type { AuditLog } from "@deputize/audit";
 import type { Queryable } from "@deputize/store";
 import { refusing } from "../refusals.ts";
@@ -26,7 +36,8 @@ export interface RootRequest {
   readonly renewSeconds?: number;
   readonly task?: string;
   readonly orchestration?: string;
-  readonly constraints?: Readonly<Record<string, unknown>>;
+  /** Limits on arguments of tools, by name; every descendant keeps them. */
+  readonly constraints?: Readonly<Record<string, Constraint>>;
 }
 
 export interface AttenuateRequest {
@@ -49,7 +60,8 @@ export interface AttenuateRequest {
   readonly keepAudiences?: boolean;
   readonly task?: string;
   readonly orchestration?: string;
-  readonly constraints?: Readonly<Record<string, unknown>>;
+  /** Further ones: those of the parent stay. A name that the parent uses for another limit is refused. */
+  readonly constraints?: Readonly<Record<string, Constraint>>;
   /** Set by token exchange: who presents which token. */
   readonly exchange?: {
     readonly exchanger: PrincipalId;
@@ -96,7 +108,9 @@ export function checkRequest(request: {
   readonly ttlSeconds: number;
   readonly renewSeconds?: number;
   readonly audiences: readonly string[];
+  readonly constraints?: Readonly<Record<string, unknown>>;
 }): void {
+  if (request.constraints) parseConstraints(request.constraints);
   for (const scope of request.scopes ?? []) {
     parseScope(scope);
     if (!/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/.test(scope)) {
@@ -111,6 +125,13 @@ export function checkRequest(request: {
   if ((request.scopes?.length ?? 0) > LIMITS.scopes || request.audiences.length === 0) {
     throw new DeputizeError("invalid_request", "name 1 to 32 audiences and up to 64 scopes");
   }
+}
+
+/** The parent's limit stands under its name; a child that meant a narrower one must not believe it has it. */
+export function assertNamesKept(asked: Grant["constraints"] = {}, made: Grant["constraints"] = {}): void {
+  const differs = Object.entries(asked).some(([name, one]) => !isDeepStrictEqual(made[name], one));
+  if (differs)
+    throw new DeputizeError("scope_exceeded", "the parent grant has another constraint of that name");
 }
 
 export function createGrants(options: {
@@ -209,6 +230,7 @@ export function createGrants(options: {
           }),
         }),
       ]);
+      assertNamesKept(request.constraints, made?.constraints);
       return recorded(tx, made, request.kind === "exchange" ? "token.exchanged" : "grant.delegated");
     },
     async renew(tx, ref, ttlSeconds) {

@@ -7,6 +7,7 @@ import type { Caller } from "@deputize/core";
 import type { Tx } from "@deputize/store";
 import { testDatabaseUrl } from "@deputize/store/testing";
 import { AUDIENCE, TENANT, type TestCore, WHO, openTestCore } from "../testing/test-core.ts";
+import { untilWaiting } from "../testing/until-waiting.ts";
 import type { AttenuateRequest } from "./grants.ts";
 import type { Grant } from "./grant.ts";
 
@@ -51,20 +52,6 @@ async function held<T>(work: (tx: Tx) => Promise<T>, as?: Caller): Promise<Held<
   };
 }
 
-/** Waits until the database says that some connection waits for a lock; fails when nothing ever does. */
-async function untilSomebodyWaits(): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const { rows } = await core.store.ownerQuery<{ waiting: number }>(
-      `SELECT count(*)::int AS waiting FROM pg_locks l JOIN pg_database d ON d.datname = current_database()
-       WHERE NOT l.granted AND (l.database = d.oid OR l.database IS NULL OR l.database = 0)
-         AND l.pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`,
-    );
-    if ((rows[0]?.waiting ?? 0) > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("nobody waits for a lock");
-}
-
 const alive = async (grant: Grant): Promise<boolean> =>
   (await core.tx((tx) => core.grants.get(tx, grant)))?.state === "active";
 
@@ -75,7 +62,7 @@ if (testDatabaseUrl !== undefined) {
       const making = await held((tx) => core.grants.attenuate(tx, root, TO_SUPPORT));
 
       const revoking = core.tx((tx) => core.grants.revoke(tx, root, "test"));
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await making.commit();
 
       expect(await revoking).toEqual(expect.arrayContaining([root.id, making.result.id]));
@@ -94,7 +81,7 @@ if (testDatabaseUrl !== undefined) {
       );
 
       const revoking = core.tx((tx) => core.grants.revoke(tx, root, "test"));
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await making.commit();
       await revoking;
 
@@ -108,7 +95,7 @@ if (testDatabaseUrl !== undefined) {
 
       const making = core.child(child, { actor: WHO.orders, audiences: [AUDIENCE.orderTools] });
       making.catch(() => {});
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await revoking.commit();
 
       await expect(making).rejects.toMatchObject({ code: "grant_revoked" });
@@ -121,7 +108,7 @@ if (testDatabaseUrl !== undefined) {
 
       const renewing = core.tx((tx) => core.grants.renew(tx, child, 600));
       renewing.catch(() => {});
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await revoking.commit();
 
       await expect(renewing).rejects.toMatchObject({ code: "grant_revoked" });
@@ -133,7 +120,7 @@ if (testDatabaseUrl !== undefined) {
       const renewing = await held((tx) => core.grants.renew(tx, child, 600));
 
       const revoking = core.tx((tx) => core.grants.revoke(tx, root, "test"));
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await renewing.commit();
       await revoking;
 
@@ -150,7 +137,7 @@ if (testDatabaseUrl !== undefined) {
 
       let revoked = false;
       const revoking = core.tx((tx) => core.grants.revoke(tx, root, "test")).then(() => (revoked = true));
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       expect(revoked).toBe(false);
       await effect.commit();
       await revoking;
@@ -173,7 +160,7 @@ if (testDatabaseUrl !== undefined) {
         { readOnly: false },
       );
       effect.catch(() => {});
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await revoking.commit();
 
       await expect(effect).rejects.toMatchObject({ code: "grant_revoked" });
@@ -185,7 +172,7 @@ if (testDatabaseUrl !== undefined) {
       const making = await held((tx) => core.grants.attenuate(tx, root, TO_SUPPORT));
 
       const narrowing = core.tx((tx) => core.principals.setCeiling(tx, SUPPORT, ["read:orders:*"], "test"));
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await making.commit();
       await narrowing;
       await core.tx((tx) => core.principals.setCeiling(tx, SUPPORT, undefined, "test"));
@@ -200,7 +187,7 @@ if (testDatabaseUrl !== undefined) {
       );
 
       const making = core.child(root, { beyond: "cut" });
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await narrowing.commit();
       const made = await making;
       await core.tx((tx) => core.principals.setCeiling(tx, SUPPORT, undefined, "test"));
@@ -213,7 +200,7 @@ if (testDatabaseUrl !== undefined) {
       const making = await held((tx) => core.grants.attenuate(tx, root, TO_SUPPORT));
 
       const suspending = core.tx((tx) => core.principals.suspend(tx, SUPPORT, "test"));
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       await making.commit();
       await suspending;
       await core.tx((tx) => core.principals.reactivate(tx, SUPPORT));
@@ -227,7 +214,7 @@ if (testDatabaseUrl !== undefined) {
       const first = await held((tx) => core.grants.revoke(tx, one, "test"));
 
       const second = core.tx((tx) => core.grants.revoke(tx, two, "test"));
-      await untilSomebodyWaits();
+      await untilWaiting(core.store);
       expect((await core.revocation.read(before)).entries).toEqual([]);
       await first.commit();
       await second;

@@ -59,6 +59,22 @@ export const Case = z.strictObject({
 });
 export const CaseList = z.strictObject({ cases: z.array(Case) });
 
+export const Mandate = z.strictObject({
+  id,
+  agent: z.strictObject({ id, name: z.string() }),
+  purpose: z.string(),
+  tools: z.array(z.string()),
+  audiences: z.array(z.string()),
+  scopes: z.array(z.string()),
+  constraints: z.record(z.string(), z.unknown()).optional(),
+  status: z.enum(["active", "expired", "ended"]),
+  made: instant,
+  expires: instant,
+  ended: instant.optional(),
+  reason: z.string().optional(),
+});
+export const MandateList = z.strictObject({ mandates: z.array(Mandate) });
+
 export const TokenAnswer = z.looseObject({
   access_token: z.string(),
   token_type: z.literal("Bearer"),

@@ -12,6 +12,8 @@ import type { Tokens } from "../tokens/tokens.ts";
 export interface AuthenticatedClient {
   readonly tenant: string;
   readonly principal: PrincipalId;
+  /** The key that it proved itself with, and when that ends (epoch milliseconds, or Infinity). */
+  readonly key?: { readonly id: string; readonly endsAt: number };
 }
 
 /**

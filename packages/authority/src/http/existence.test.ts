@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isDeputizeError, newId, randomHex } from "@deputize/core";
 import { type AgentsWorld, openAgentsWorld } from "../testing/agents-world.ts";
 import { type TestBroker, openTestBroker } from "../testing/test-broker.ts";
+import { AUDIENCE, WHO } from "../testing/test-core.ts";
 import { AUTHORITY_ROUTES } from "./route-table.ts";
 
 let the: AgentsWorld;
@@ -46,6 +47,16 @@ describe("existing and absent answer alike [SR-23]", () => {
       sessions: [session],
       cases: [opened.body.id].filter((id) => id !== undefined),
     };
+    const mandate = await the.alice.send("POST", "/api/mandates", {
+      agent: WHO.orders,
+      purpose: "look after parcels",
+      tools: ["orders/get_order"],
+      audiences: [AUDIENCE.orderTools],
+      scopes: ["read:orders:*"],
+      expires: new Date(the.world.clock.nowMs() + 3_600_000).toISOString(),
+    });
+    expect(mandate.status).toBe(201);
+    theirs["mandates"] = [mandate.body.id];
     const bob = await the.world.signIn("bob", "api", the.source());
     const routes = AUTHORITY_ROUTES.filter(
       ({ path, access }) => path.includes("{id}") && access !== "public",

@@ -6,11 +6,18 @@
  */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { DeputizeError, type DeputizeErrorCode, type Problem, isDeputizeError } from "@deputize/core";
+import {
+  DeputizeError,
+  type DeputizeErrorCode,
+  type Problem,
+  constraintsMember,
+  isDeputizeError,
+} from "@deputize/core";
 import { problemHandler, readForm } from "@deputize/client";
 import type { Store } from "@deputize/store";
 import type { Broker } from "../broker/broker.ts";
 import type { ClientCredentials } from "../exchange/client-credentials.ts";
+import type { Mandates } from "../mandates/mandates.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { SignedToken } from "../tokens/issue.ts";
 import type { Tokens } from "../tokens/tokens.ts";
@@ -39,6 +46,8 @@ export interface OauthRoutesOptions {
   readonly exchange: Exchange;
   readonly clientCredentials: ClientCredentials;
   readonly authenticateClient: AuthenticateClient;
+  /** Where agents get tokens under mandates; without it none are. */
+  readonly mandates?: Pick<Mandates, "token">;
   readonly refreshHandler?: RefreshHandler;
   readonly apiAudience: string;
   /** Where a request comes from, for throttling. */
@@ -55,6 +64,19 @@ const Scope = z
   .transform((text) => text.split(" ").filter((scope) => scope !== ""));
 const client = { client_id: z.string().max(200).optional(), client_secret: z.string().max(1024).optional() };
 
+const ConstraintsText = z
+  .string()
+  .max(8_192)
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: "custom", message: "is no JSON", input: text });
+      return z.NEVER;
+    }
+  })
+  .pipe(constraintsMember);
+
 export const TokenForm = z.discriminatedUnion("grant_type", [
   z.strictObject({
     ...client,
@@ -67,10 +89,14 @@ export const TokenForm = z.discriminatedUnion("grant_type", [
     audience: Many.optional(),
     resource: Many.optional(),
     scope: Scope.optional(),
+    /** JSON, since a form holds text. */
+    constraints: ConstraintsText.optional(),
   }),
   z.strictObject({
     ...client,
     grant_type: z.literal("client_credentials"),
+    /** For the person who made this mandate, instead of for the client itself. */
+    mandate_id: z.uuid().optional(),
     audience: Many.optional(),
     resource: Many.optional(),
     scope: Scope.optional(),
@@ -93,6 +119,7 @@ export const TokenOnlyForm = z.strictObject({
 const OAUTH_ERROR: Partial<Record<DeputizeErrorCode, string>> = {
   invalid_client: "invalid_client",
   invalid_grant: "invalid_grant",
+  not_found: "invalid_grant",
   invalid_scope: "invalid_scope",
   scope_exceeded: "invalid_scope",
   invalid_target: "invalid_target",
@@ -140,6 +167,24 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
     return found;
   }
 
+  /** Throws `not_found` for what is not the client's mandate, `invalid_grant` when it has ended. */
+  async function underMandate(
+    found: AuthenticatedClient,
+    form: Extract<z.output<typeof TokenForm>, { grant_type: "client_credentials" }>,
+  ): Promise<SignedToken> {
+    if (!options.mandates) throw new DeputizeError("invalid_request", "mandates are not offered here");
+    try {
+      return await options.mandates.token(found, {
+        mandateId: form.mandate_id ?? "",
+        ...((form.audience ?? form.resource) && { audiences: audiencesOf(form) }),
+        ...(form.scope && { scopes: form.scope }),
+      });
+    } catch (error) {
+      if (!isDeputizeError(error, "grant_revoked")) throw error;
+      throw new DeputizeError("invalid_grant", "the mandate has ended", { cause: error });
+    }
+  }
+
   app.post("/oauth/token", async (c) => {
     const form = await readForm(c, TokenForm);
     switch (form.grant_type) {
@@ -162,6 +207,8 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
             actor: actor.principal,
             audiences: audiencesOf(form),
             ...(form.scope && { scopes: form.scope }),
+            ...(form.constraints && { constraints: form.constraints }),
+            ...(exchanger.key && { notAfter: exchanger.key.endsAt }),
           });
           return tokenResponse(c, signed, { issued_token_type: ACCESS_TOKEN });
         } catch (error) {
@@ -175,6 +222,7 @@ export function oauthRoutes(options: OauthRoutesOptions): Hono {
       }
       case "client_credentials": {
         const found = await requireClient(c, form);
+        if (form.mandate_id !== undefined) return tokenResponse(c, await underMandate(found, form));
         const signed = await clientCredentials(found, {
           audiences: audiencesOf(form),
           ...(form.scope && { scopes: form.scope }),

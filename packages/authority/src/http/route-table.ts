@@ -1,5 +1,5 @@
 /**
- * The authority's routes beside the broker protocol: people, approvals, cases, agents, OAuth, the revocation feed. The
+ * The authority's routes beside the broker protocol: people, approvals, cases, mandates, agents, OAuth, the revocation feed. The
  * schemas are those that the handlers parse with.
  */
 import type { RouteDoc } from "@deputize/client";
@@ -7,6 +7,7 @@ import { AGENT_ROUTES } from "./agent-route-table.ts";
 import * as answers from "./answers.ts";
 import { ApprovalQuery, DecideBody } from "./approvals.ts";
 import { OpenCaseBody } from "./cases.ts";
+import { MandateBody } from "./mandates.ts";
 import { TokenForm, TokenOnlyForm } from "./oauth-routes.ts";
 import { LoginBody, RefreshBody, SignUpBody } from "./people.ts";
 import { CheckBody, FeedQuery, PingQuery } from "./revocation-routes.ts";
@@ -138,13 +139,52 @@ const DECISIONS: readonly RouteDoc[] = [
   },
 ];
 
+const MANDATES: readonly RouteDoc[] = [
+  {
+    method: "POST",
+    path: "/api/mandates",
+    group: "Mandates",
+    summary:
+      "Let an agent do exact things while you are away, for 90 days at most. Agents and exchanged tokens get 403.",
+    access: "own session",
+    body: MandateBody,
+    answer: answers.Mandate,
+    status: 201,
+  },
+  {
+    method: "GET",
+    path: "/api/mandates",
+    group: "Mandates",
+    summary: "Own mandates, newest first, with those that ended.",
+    access: "signed in",
+    answer: answers.MandateList,
+  },
+  {
+    method: "GET",
+    path: "/api/mandates/{id}",
+    group: "Mandates",
+    summary: "One mandate.",
+    access: "signed in",
+    answer: answers.Mandate,
+  },
+  {
+    method: "POST",
+    path: "/api/mandates/{id}/stop",
+    group: "Mandates",
+    summary: "End a mandate and all that was made of it, at once. Agents and exchanged tokens get 403.",
+    access: "own session",
+    answer: answers.Mandate,
+  },
+];
+
 /** OAuth, the revocation feed, and the documents that verifiers read. */
 const TOKENS: readonly RouteDoc[] = [
   {
     method: "POST",
     path: "/oauth/token",
     group: "Authority",
-    summary: "Token exchange (RFC 8693), client credentials, refresh.",
+    summary:
+      "Token exchange (RFC 8693), client credentials (with `mandate_id`: under that mandate), refresh.",
     access: "client",
     form: TokenForm,
     answer: answers.TokenAnswer,
@@ -223,6 +263,7 @@ const TOKENS: readonly RouteDoc[] = [
 export const AUTHORITY_ROUTES: readonly RouteDoc[] = [
   ...SIGNING_IN,
   ...DECISIONS,
+  ...MANDATES,
   ...AGENT_ROUTES,
   ...TOKENS,
 ];

@@ -76,6 +76,26 @@ describe("POST /oauth/token", () => {
     expect(issued.scopes).toEqual(["read:orders:*", "cancel:orders:*"]);
   });
 
+  it("adds limits on arguments of tools to those that are held, and takes none away [PR-D18]", async () => {
+    const small = { tool: "orders/refund_order", argument: "amount", max: 5000 };
+    const mine = { tool: "get_order", argument: "order_id", oneOf: ["o-17"] };
+    const child = await core.child(await core.root({ constraints: { small } }));
+    const subjectToken = (await core.issue(child, "oauth")).token;
+    const ask = (constraints: Record<string, typeof small | typeof mine>) =>
+      client(WHO.orders).exchange({ subjectToken, audience: AUDIENCE.orderTools, constraints });
+    const { accessToken } = await ask({ mine });
+    expect((await core.tokens.read(accessToken)).caller.constraints).toEqual({ small, mine });
+    await expect(ask({ small: { ...small, max: 9_999_999 } })).rejects.toMatchObject({
+      code: "scope_exceeded",
+    });
+    const form = exchangeForm(subjectToken, AUDIENCE.orderTools);
+    const basic = `Basic ${btoa(`${WHO.orders}:${testSecret(WHO.orders)}`)}`;
+    for (const constraints of ["small", "[]", '{"small":{"tool":"t","argument":"a"}}']) {
+      const response = await post("/oauth/token", { ...form, constraints }, { Authorization: basic });
+      expect(response.status, constraints).toBe(422);
+    }
+  });
+
   it("takes the agent's own token as the actor's proof", async () => {
     const own = await core.root({ kind: "api_key", subject: WHO.orders, actor: WHO.orders });
     const form = exchangeForm(await atOrders(), AUDIENCE.orderTools);

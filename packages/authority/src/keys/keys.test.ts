@@ -1,15 +1,24 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AuditEvent, AuditLog } from "@deputize/audit";
 import { DeputizeError, type ManualClock, manualClock } from "@deputize/core";
-import { AUDIENCE, TENANT, type TestCore, WHO, openTestCore } from "../testing/test-core.ts";
+import type { TestStore } from "@deputize/store/testing";
+import { AUDIENCE, TENANT, type TestCore, WHO, openCoreStore, openTestCore } from "../testing/test-core.ts";
 import { type Keys, type SigningKeyStore, createKeys } from "./keys.ts";
 import { type PrivateJwk, generateSigningKey, importSigningKey } from "./private-key.ts";
 
 let clock: ManualClock;
 let core: TestCore;
+let store: TestStore;
+let back: () => Promise<void>;
+beforeAll(async () => {
+  store = await openCoreStore();
+  back = await store.mark();
+});
+afterAll(() => store.close());
 beforeEach(async () => {
+  await back();
   clock = manualClock(Date.UTC(2026, 10, 22));
-  core = await openTestCore({ clock });
+  core = await openTestCore({ clock, store });
 });
 afterEach(() => core.close());
 

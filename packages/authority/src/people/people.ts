@@ -1,5 +1,5 @@
 /**
- * People: made by an operator, the seeder or sign-up; deactivated; given another role.
+ * People: made by an operator, the seeder or sign-up; deactivated; given another role; erased.
  *
  * Guarantees: sign-up takes no role and answers the same for known and new addresses, after the same work; a
  * deactivated person's tokens, sessions and mandates end with the same commit, and a new role ends every token
@@ -7,11 +7,13 @@
  * Does not: prove that an address belongs to whoever signs up with it.
  * Attack answered: a role in the body [SH-D15], finding accounts by signing up [SH-D06].
  */
-import { DeputizeError, type GrantId, type PrincipalId, newId } from "@deputize/core";
+import { DeputizeError, type PrincipalId, newId } from "@deputize/core";
 import type { Queryable } from "@deputize/store";
 import { assertStrongPassword } from "../credentials/password-policy.ts";
 import type { PasswordHasher } from "../credentials/password.ts";
 import { type AuthorityContext, DEFAULT_TENANT } from "../ports.ts";
+import { endPerson } from "./end-person.ts";
+import { type PersonEraser, createPersonEraser } from "./erase-person.ts";
 import {
   PERSON_COLUMNS,
   PERSON_TABLES,
@@ -24,7 +26,7 @@ import {
 /** The reason on grants that end because the person's role changed; a session may start a new root after it. */
 export const ROLE_CHANGED = "role_changed";
 
-export interface People {
+export interface People extends PersonEraser {
   /**
    * Makes a person, or leaves an existing one with this id alone, but for giving a password to one who has none: the
    * seeder runs at each start. No password
@@ -52,6 +54,7 @@ export interface People {
    * decided it.
    */
   deactivate(id: PrincipalId, by: { readonly actor: PrincipalId; readonly tenant: string }): Promise<void>;
+  /** Throws `not_found`, and `conflict` for somebody who was erased. */
   reactivate(id: PrincipalId, by: { readonly actor: PrincipalId; readonly tenant: string }): Promise<void>;
   /** Throws `not_found`. */
   changeRole(
@@ -61,8 +64,13 @@ export interface People {
   ): Promise<void>;
 }
 
-export function createPeople(context: AuthorityContext, passwords: PasswordHasher): People {
+export function createPeople(
+  context: AuthorityContext,
+  passwords: PasswordHasher,
+  rememberSeconds: number,
+): People {
   const { store, clock, audit, grants, principals } = context;
+  const eraser = createPersonEraser({ store, audit, clock, rememberSeconds });
   const now = () => new Date(clock.nowMs());
 
   async function find(
@@ -125,11 +133,13 @@ export function createPeople(context: AuthorityContext, passwords: PasswordHashe
     });
   }
 
-  /** Gives a password to a person who has none; one that is there stays. */
+  /** Gives a password to a person who has none and was not erased; one that is there stays. */
   async function givePassword(id: PrincipalId, tenant: string, password: string): Promise<void> {
-    const held = await store
-      .pool("authority")
-      .query("SELECT 1 FROM authority.passwords WHERE tenant = $1 AND principal_id = $2", [tenant, id]);
+    const held = await store.pool("authority").query(
+      `SELECT 1 FROM authority.passwords WHERE tenant = $1 AND principal_id = $2
+         UNION ALL SELECT 1 FROM authority.people WHERE tenant = $1 AND principal_id = $2 AND erased_at IS NOT NULL`,
+      [tenant, id],
+    );
     if (held.rows.length > 0) return;
     const hash = await passwords.hash(password);
     await store.transaction("authority", async (tx) => {
@@ -207,29 +217,20 @@ export function createPeople(context: AuthorityContext, passwords: PasswordHashe
     get: (id, tenant = DEFAULT_TENANT) => find(store.pool("authority"), "p.principal_id", id, tenant),
     findByEmail: (email, tenant = DEFAULT_TENANT) => find(store.pool("authority"), "p.email", email, tenant),
     deactivate: (id, by) =>
-      change(id, by, "person.deactivated", async (tx) => {
-        // Sessions, then principals, then grants: the order of signing out and of renewing.
-        await tx.query(
-          "UPDATE authority.sessions SET revoked_at = $3 WHERE tenant = $1 AND principal_id = $2 AND revoked_at IS NULL",
-          [by.tenant, id, now()],
-        );
-        await principals.suspend(tx, { tenant: by.tenant, id }, "deactivated");
-        // Whoever signs such an agent in holds its owner first, so none is missed.
-        const { rows } = await tx.query<{ id: GrantId }>(
-          `SELECT g.id FROM authority.agents a
-           JOIN authority.grants g ON g.tenant = a.tenant AND g.subject = a.principal_id AND g.actor = a.principal_id
-           WHERE a.tenant = $1 AND a.owner_id = $2 AND g.kind IN ('api_key', 'service')
-             AND g.state = 'active' AND g.expires_at > $3 ORDER BY g.id`,
-          [by.tenant, id, now()],
-        );
-        await grants.revokeMany(
-          tx,
-          { tenant: by.tenant, ids: rows.map((row) => row.id) },
-          "owner_deactivated",
-        );
-      }),
+      change(id, by, "person.deactivated", (tx) =>
+        endPerson(tx, { principals, grants, now: now() }, { tenant: by.tenant, id }),
+      ),
     reactivate: (id, by) =>
-      change(id, by, "person.reactivated", (tx) => principals.reactivate(tx, { tenant: by.tenant, id })),
+      change(id, by, "person.reactivated", async (tx) => {
+        const erased = await tx.query(
+          "SELECT 1 FROM authority.people WHERE tenant = $1 AND principal_id = $2 AND erased_at IS NOT NULL",
+          [by.tenant, id],
+        );
+        if (erased.rows.length > 0) throw new DeputizeError("conflict", "this person was erased");
+        await principals.reactivate(tx, { tenant: by.tenant, id });
+      }),
+    erase: eraser.erase,
+    agentsOf: eraser.agentsOf,
     changeRole: (id, role, by) =>
       change(
         id,

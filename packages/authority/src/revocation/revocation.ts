@@ -3,14 +3,17 @@
  *
  * Guarantees: epoch, position and entries come from one statement, hence one snapshot; positions appear in
  * order and without a hole, because the counter's row is locked until commit; an answer was read after its
- * question came in, also when questions are coalesced (SR-11). A restart of the epoch ends every grant (SR-21).
+ * question came in, also when questions are coalesced (SR-11), and after what was planned to end by then had ended. A
+ * restart of the epoch ends every grant (SR-21).
  * NOTIFY only wakes streams: each wake-up reads the database.
  */
 import { type Clock, DeputizeError } from "@deputize/core";
 import type { FeedDocument } from "@deputize/client";
 import type { AuditLog } from "@deputize/audit";
 import type { Queryable, Store } from "@deputize/store";
+import type { Grants } from "../grants/grants.ts";
 import { coalesce } from "./coalesce.ts";
+import { anyEndDue, endDue } from "./early-ends.ts";
 
 export interface FeedPlace {
   readonly epoch: string;
@@ -26,8 +29,8 @@ export interface Revocation {
   follow(onChange: () => void, everyMs: number): () => void;
   /** Forgets entries that can concern no token any more; also runs by itself now and then. */
   prune(): Promise<number>;
-  /** After a restore: a new epoch, and every grant ended. The caller also voids the keys. */
-  restart(tx: Queryable, reason: string): Promise<string>;
+  /** After a restore: a new epoch, and every grant ended. Answers how many. The caller also voids the keys. */
+  restart(tx: Queryable, reason: string): Promise<number>;
   start(): Promise<void>;
   close(): Promise<void>;
 }
@@ -37,10 +40,14 @@ const REVOCATION_CHANNEL = "deputize_revocations";
 /** Entries outlive their use by at most this. */
 const PRUNE_EVERY_MS = 600_000;
 
+/** Planned ends are kept also while nobody reads the feed. */
+const DUE_EVERY_MS = 1_000;
+
 export function createRevocation(options: {
   readonly store: Store;
   readonly clock: Clock;
   readonly audit: Pick<AuditLog, "record">;
+  readonly grants: Pick<Grants, "revokeMany">;
   readonly tenant: string;
   readonly newEpoch: () => string;
 }): Revocation {
@@ -48,6 +55,7 @@ export function createRevocation(options: {
   const followers = new Set<() => void>();
   let stopListening: (() => Promise<void>) | undefined;
   let pruning: NodeJS.Timeout | undefined;
+  let ending: NodeJS.Timeout | undefined;
 
   const iso = (): string => new Date(clock.nowMs()).toISOString();
 
@@ -68,9 +76,15 @@ export function createRevocation(options: {
   async function readPlace(): Promise<FeedPlace> {
     const { rows } = await store
       .pool("authority")
-      .query<FeedPlace>(`SELECT epoch, position FROM authority.feed_state`);
+      .query<FeedPlace & { due: boolean }>(
+        `SELECT epoch, position, ${anyEndDue("$1")} AS due FROM authority.feed_state`,
+        [iso()],
+      );
     if (!rows[0]) throw new DeputizeError("internal", "the feed has no state row");
-    return rows[0];
+    const { due, ...place } = rows[0];
+    if (!due) return place;
+    await endDue(store, clock, options.grants);
+    return readPlace();
   }
 
   const ping = coalesce(readPlace);
@@ -90,8 +104,8 @@ export function createRevocation(options: {
   return {
     ping,
     async read(place) {
-      if (place === undefined) return entriesAfter(null);
       const now = await ping();
+      if (place === undefined) return entriesAfter(null);
       if (now.epoch !== place.epoch || place.position > now.position) return entriesAfter(null);
       // Most questions find nothing new; one coalesced read answers all of them.
       if (now.position === place.position) return { ...now, from: place.position, entries: [] };
@@ -114,6 +128,7 @@ export function createRevocation(options: {
         `UPDATE authority.grants SET state = 'revoked', revoked_at = $1, reason = $2 WHERE state = 'active'`,
         [iso(), reason],
       );
+      await tx.query(`DELETE FROM authority.early_ends`);
       await tx.query(`UPDATE authority.feed_state SET epoch = $1`, [epoch]);
       await options.audit.record(tx, {
         action: "authority.restarted",
@@ -121,16 +136,19 @@ export function createRevocation(options: {
         tenant: options.tenant,
         detail: { reason, epoch, ended: ended.rowCount ?? 0 },
       });
-      return epoch;
+      return ended.rowCount ?? 0;
     },
     async start() {
       stopListening ??= await store.listen(REVOCATION_CHANNEL, wake);
       // A failed round is made up for by the next.
       pruning ??= setInterval(() => void prune().catch(() => {}), PRUNE_EVERY_MS);
       pruning.unref();
+      ending ??= setInterval(() => void ping().catch(() => {}), DUE_EVERY_MS);
+      ending.unref();
     },
     async close() {
       clearInterval(pruning);
+      clearInterval(ending);
       followers.clear();
       await stopListening?.();
       stopListening = undefined;

@@ -3,7 +3,7 @@
  *
  * Guarantees: refused are agents, apps, exchanged and delegated tokens (they have the person as `sub`, so the
  * subject alone proves nothing), tokens of a browser's session used as bearer, sessions that ended, and sign-ins
- * older than twelve hours. The answer is read from the database in the transaction of what is decided, and the
+ * older than twelve hours, or than what the route allows. The answer is read from the database in the transaction of what is decided, and the
  * session's row is locked until it commits.
  * Relies on: `sessions.authenticate` having checked the CSRF proof of a cookie's write.
  * Attack answered: an agent that approves its own call [SR-05], or opens a case [SR-04].
@@ -19,8 +19,15 @@ function refused(message: string): DeputizeError {
   return new DeputizeError("first_party_session_required", message);
 }
 
-/** The caller's own session. Throws `first_party_session_required`. */
-export async function requireFirstParty(tx: Queryable, caller: Caller, clock: Clock): Promise<CallerSession> {
+/**
+ * The caller's own session, when they proved who they are within `withinSeconds`. Throws `first_party_session_required`.
+ */
+export async function requireFirstParty(
+  tx: Queryable,
+  caller: Caller,
+  clock: Clock,
+  withinSeconds: number = RECENT_SIGN_IN_SECONDS,
+): Promise<CallerSession> {
   const grant = caller.grants[0];
   if (
     caller.actors.length > 0 ||
@@ -41,8 +48,10 @@ export async function requireFirstParty(tx: Queryable, caller: Caller, clock: Cl
     // A cookie's caller has no token, a bearer's has one: a token taken from a browser's session is neither.
     (session.kind === "api") === (caller.token !== undefined);
   if (!session || !fits) throw refused("the session has ended; sign in again");
-  if (clock.nowMs() - session.authenticatedAt > RECENT_SIGN_IN_SECONDS * 1000) {
-    throw refused("sign in again: this needs a sign-in of the last twelve hours");
+  if (clock.nowMs() - session.authenticatedAt > withinSeconds * 1000) {
+    const span =
+      withinSeconds === RECENT_SIGN_IN_SECONDS ? "twelve hours" : `${Math.floor(withinSeconds / 60)} minutes`;
+    throw refused(`sign in again: this needs a sign-in of the last ${span}`);
   }
   return { id: session.id, authenticatedAt: Math.floor(session.authenticatedAt / 1000) };
 }

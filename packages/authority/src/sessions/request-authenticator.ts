@@ -4,7 +4,7 @@
  * Guarantees: two credentials are refused [SR-26]; a token is checked against the database and not against a
  * feed, so that these routes see a revocation at once; a token for another audience is refused.
  */
-import { type AuditLog, auditEvent } from "@deputize/audit";
+import { type RefusalCounter, auditEvent } from "@deputize/audit";
 import { type Caller, DeputizeError } from "@deputize/core";
 import type { Tokens } from "../tokens/tokens.ts";
 import { SESSION_COOKIE, readCookie } from "./cookies.ts";
@@ -18,7 +18,7 @@ const BEARER = /^Bearer ([A-Za-z0-9._-]+)$/;
 export function createRequestAuthenticator(options: {
   readonly sessions: Pick<Sessions, "authenticate">;
   readonly tokens: Pick<Tokens, "stands">;
-  readonly audit: Pick<AuditLog, "append">;
+  readonly refusals: Pick<RefusalCounter, "refused">;
   readonly apiAudience: string;
   /**
    * Answers `first_party_session_required` for a good token of another audience: it is known, it is not a
@@ -26,7 +26,7 @@ export function createRequestAuthenticator(options: {
    */
   readonly forDecisions?: boolean;
 }): AuthenticateRequest {
-  const { sessions, tokens, audit, apiAudience } = options;
+  const { sessions, tokens, refusals, apiAudience } = options;
   return async function authenticateRequest(request) {
     const authorization = request.headers.get("authorization");
     const hasCookie = readCookie(request, SESSION_COOKIE) !== undefined;
@@ -46,7 +46,7 @@ export function createRequestAuthenticator(options: {
     if (!verified) throw new DeputizeError("invalid_token", "the token is not valid any more; sign in again");
     if (verified.audience.includes(apiAudience)) return verified.caller;
     if (!options.forDecisions) throw new DeputizeError("invalid_token", "the token is for another audience");
-    await audit.append(
+    await refusals.refused(
       auditEvent(verified.caller, {
         action: "decision.attempted",
         outcome: "refused",

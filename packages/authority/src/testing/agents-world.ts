@@ -1,4 +1,5 @@
 /** For tests: an authority with roles for agents and an audience of their own, and short ways to register and sign in. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Hono } from "hono";
 import type { AuthorityOptions } from "../authority.ts";
 import { AUDIENCE, ISSUER, WHO } from "./test-core.ts";
@@ -78,16 +79,20 @@ export async function openAgentsWorld(options: Partial<AuthorityOptions> = {}): 
   };
 }
 
-/** The statements that the authority's pool was asked for by itself during `work`, and `connect` for each transaction. */
+/**
+ * The statements that `work` itself had the authority's pool run outside transactions, and `connect` for each transaction.
+ * What standing work asks meanwhile, such as the follower of revocations, does not count.
+ */
 export async function queriesDuring(world: TestAuthority, work: () => Promise<unknown>): Promise<string[]> {
   const pool = world.store.pool("authority");
   const { query, connect } = pool;
   const asked: string[] = [];
+  const ours = new AsyncLocalStorage<true>();
   // A query takes its connection by `connect` too; that one is not another.
   let within = false;
   const watched = {
     query(...args: unknown[]): unknown {
-      asked.push(String(args[0]));
+      if (ours.getStore()) asked.push(String(args[0]));
       within = true;
       try {
         return Reflect.apply(query, pool, args);
@@ -96,13 +101,13 @@ export async function queriesDuring(world: TestAuthority, work: () => Promise<un
       }
     },
     connect(...args: unknown[]): unknown {
-      if (!within) asked.push("connect");
+      if (!within && ours.getStore()) asked.push("connect");
       return Reflect.apply(connect, pool, args);
     },
   };
   Object.assign(pool, watched);
   try {
-    await work();
+    await ours.run(true, work);
   } finally {
     Object.assign(pool, { query, connect });
   }

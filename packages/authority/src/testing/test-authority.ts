@@ -14,7 +14,8 @@ import {
   systemClock,
 } from "@deputize/core";
 import { type AuditEvent, auditMigrations } from "@deputize/audit";
-import { type TestStore, openTestEphemeral, openTestStore } from "@deputize/store/testing";
+import type { MigrationSet } from "@deputize/store";
+import { type TestStore, namespaced, openTestEphemeral, openTestStore } from "@deputize/store/testing";
 import { type Authority, type AuthorityOptions, createAuthority } from "../authority.ts";
 import { createPasswordHasher } from "../credentials/password.ts";
 import { generateSigningKey } from "../keys/private-key.ts";
@@ -91,21 +92,26 @@ export interface TestAuthority extends Authority {
   deputyOf(visitor: Visitor): Promise<{ caller: Caller; token: string }>;
 }
 
-/** `makeAudit` puts a real log in the place of the list. */
+/** `makeAudit` puts a real log in the place of the list; `migrations` are those of further rooms. */
 export async function openTestAuthority({
   makeAudit,
+  migrations = [],
+  ephemeral: shared,
   ...options
 }: Partial<AuthorityOptions> & {
   makeAudit?: (store: TestStore) => AuthorityOptions["audit"];
+  migrations?: readonly MigrationSet[];
 } = {}): Promise<TestAuthority> {
-  const store = await openTestStore([auditMigrations, authorityMigrations]);
-  const ephemeral = await openTestEphemeral();
+  const store = await openTestStore([auditMigrations, authorityMigrations, ...migrations]);
+  // Its people have the same ids in every world, and a world counts their attempts for itself.
+  const ephemeral = shared ?? namespaced(await openTestEphemeral(), randomHex(6));
   // The database has a clock of its own, so tests start at its present.
   const clock = manualClock(systemClock.nowMs());
   const events: AuditEvent[] = [];
   const audit = makeAudit?.(store) ?? {
     record: async (_tx: unknown, event: AuditEvent) => `entry-${events.push(event)}`,
     append: async (event: AuditEvent) => `entry-${events.push(event)}`,
+    announce: () => {},
   };
   const work = { hashed: 0, checked: 0 };
   const passwords = createPasswordHasher({

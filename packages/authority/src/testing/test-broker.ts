@@ -96,6 +96,7 @@ export async function openTestBroker(
     audit: {
       record: async (_tx: unknown, event: AuditEvent) => `entry-${events.push(event)}`,
       append: async (event: AuditEvent) => `entry-${events.push(event)}`,
+      announce: () => {},
     },
     ephemeral,
     clock,

@@ -3,8 +3,8 @@
  * domain. The audit log is replaced by a list, so that a test can read what was recorded.
  */
 import { type Caller, type Clock, type PrincipalId, stableId, systemClock } from "@deputize/core";
-import type { AuditEvent } from "@deputize/audit";
-import { auditMigrations } from "@deputize/audit";
+
+import { type AuditEvent, auditMigrations, refusalCounter } from "@deputize/audit";
 import type { Queryable, Tx } from "@deputize/store";
 import { type TestStore, openTestStore } from "@deputize/store/testing";
 import { type Delegation, type GrantCore, createDelegation, createGrantCore } from "../authority.ts";
@@ -94,6 +94,9 @@ export async function seedPermissions(db: Queryable, people: readonly PrincipalI
   );
 }
 
+/** The database of a grant core, for a file whose tests open one after the other over it. */
+export const openCoreStore = (): Promise<TestStore> => openTestStore([auditMigrations, authorityMigrations]);
+
 export async function openTestCore(
   options: {
     readonly clock?: Clock;
@@ -101,11 +104,12 @@ export async function openTestCore(
     readonly lifetimes?: { accessSeconds?: number };
   } = {},
 ): Promise<TestCore> {
-  const store = options.store ?? (await openTestStore([auditMigrations, authorityMigrations]));
+  const store = options.store ?? (await openCoreStore());
   const events: AuditEvent[] = [];
   const audit = {
     record: async (_tx: unknown, event: AuditEvent) => `entry-${events.push(event)}`,
     append: async (event: AuditEvent) => `entry-${events.push(event)}`,
+    announce: () => {},
   };
   const clock = options.clock ?? systemClock;
   const signingKey = generateSigningKey();
@@ -142,6 +146,7 @@ export async function openTestCore(
   const delegation = createDelegation(core, {
     store,
     audit,
+    refusals: refusalCounter({ log: audit, clock, tenant: TENANT }),
     policy: POLICY,
     issuer: ISSUER,
     authenticateClient: async ({ secret }) => {
@@ -199,7 +204,7 @@ export async function openTestCore(
     async close() {
       core.keys.close();
       await core.revocation.close();
-      await store.close();
+      if (!options.store) await store.close();
     },
   };
 }

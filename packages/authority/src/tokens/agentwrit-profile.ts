@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { type DelegationLink, delegationStatement } from "@deputize/client";
+import { constraintsClaim } from "./oauth-profile.ts";
 import type { AgentwritOptions, ProfileInput } from "./issue.ts";
 
 /** `chain_hash`: the SHA-256 of the last hop's statement, hex; undefined when there is no hop. */
@@ -44,6 +45,7 @@ export function agentwritClaims(input: ProfileInput, options: AgentwritOptions):
     epochs: grant.epochs,
     sub_id: grant.subject,
     act_ids: grant.actors,
+    ...constraintsClaim(grant),
     ...(options.cnf && { cnf: options.cnf }),
     ...(chain.length > 0 && { delegation_chain: chain, chain_hash: chainHash(chain) }),
   };

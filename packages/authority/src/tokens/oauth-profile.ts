@@ -3,6 +3,7 @@
  * `grants`, `epochs`). The client's reader of the same claims is `@deputize/client`'s claims.ts.
  */
 import type { PrincipalId } from "@deputize/core";
+import type { Grant } from "../grants/grant.ts";
 import type { IssueOptions, ProfileInput } from "./issue.ts";
 
 interface Act {
@@ -16,6 +17,11 @@ function actClaim(actors: readonly PrincipalId[]): Act | undefined {
     (inner, sub) => (inner ? { sub, act: inner } : { sub }),
     undefined,
   );
+}
+
+/** Absent where there are none, so that a token says no more than it must. */
+export function constraintsClaim({ constraints }: Grant): { readonly constraints?: Grant["constraints"] } {
+  return Object.keys(constraints).length === 0 ? {} : { constraints };
 }
 
 export function oauthClaims(input: ProfileInput, options: IssueOptions): Record<string, unknown> {
@@ -43,6 +49,7 @@ export function oauthClaims(input: ProfileInput, options: IssueOptions): Record<
     ...(grant.app !== null && { app_id: grant.app }),
     ...(grant.task !== null && { task_id: grant.task }),
     ...(grant.orchestration !== null && { orch_id: grant.orchestration }),
+    ...constraintsClaim(grant),
     ...(options.cnf && { cnf: options.cnf }),
     ...(agent && {
       agent_id: grant.subject,

@@ -16,6 +16,7 @@ import {
 import { type AuditLog, auditEvent } from "@deputize/audit";
 import type { Queryable, Store } from "@deputize/store";
 import type { Keys } from "../keys/keys.ts";
+import { anyEndDue } from "../revocation/early-ends.ts";
 
 export interface Tokens {
   /** Signature, form, issuer and time. Says nothing of revocation. Throws `invalid_token`. */
@@ -63,13 +64,16 @@ export function createTokens(options: {
       const { claims } = verified;
       const { rows } = await store
         .pool("authority")
-        .query<{ alive: boolean }>(`SELECT authority.token_alive($1, $2, $3, $4, $5) AS alive`, [
-          claims.tenant,
-          claims.grants,
-          tokenKey(claims.iss, claims.jti),
-          JSON.stringify(claims.epochs),
-          iso(clock.nowMs()),
-        ]);
+        .query<{ alive: boolean }>(
+          `SELECT authority.token_alive($1, $2, $3, $4, $5) AND NOT ${anyEndDue("$5", "$2")} AS alive`,
+          [
+            claims.tenant,
+            claims.grants,
+            tokenKey(claims.iss, claims.jti),
+            JSON.stringify(claims.epochs),
+            iso(clock.nowMs()),
+          ],
+        );
       return rows[0]?.alive === true ? verified : undefined;
     },
     async revoke(tx, { claims, caller }, reason) {

@@ -7,7 +7,14 @@
  * nothing asked, a released or expired token, a malformed scope are all a no.
  * Does not: protect what others check. A service that is handed the token verifies it itself.
  */
-import { type Clock, DeputizeError, nowSeconds, randomHex, scopeIsSubset } from "@deputize/core";
+import {
+  type Clock,
+  type Constraint,
+  DeputizeError,
+  nowSeconds,
+  randomHex,
+  scopeIsSubset,
+} from "@deputize/core";
 import { z } from "zod";
 import { FIRST_RECORD, delegationStatement } from "../token/delegation-record.ts";
 import { createDpopProof } from "../token/dpop.ts";
@@ -178,7 +185,12 @@ export class Agent implements AsyncDisposable {
   async delegate(
     to: string | Agent,
     scope: string | readonly string[],
-    options: { readonly ttl?: number; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly ttl?: number;
+      /** Beside this agent's own, which stay. */
+      readonly constraints?: Readonly<Record<string, Constraint>>;
+      readonly signal?: AbortSignal;
+    } = {},
   ): Promise<Agent> {
     await this.#settled();
     const granted = [scope].flat();
@@ -203,6 +215,7 @@ export class Agent implements AsyncDisposable {
           delegate_to: delegate,
           scope: granted,
           ttl: options.ttl ?? 60,
+          ...(options.constraints && { constraints: options.constraints }),
           ...(signature !== undefined && { jti, signature }),
         },
         credentials: () => this.#credentials("POST", `${http.brokerUrl}/v1/delegate`),

@@ -5,7 +5,7 @@
  * when the broker no longer knows it. May be shared by everything in a process. The client secret leaves in the body of the
  * sign-in only.
  */
-import { type Clock, DeputizeError, systemClock } from "@deputize/core";
+import { type Clock, type Constraint, DeputizeError, systemClock } from "@deputize/core";
 import { z } from "zod";
 import type { Agent } from "./agent.ts";
 import { type BrokerHttp, type BrokerHttpOptions, createBrokerHttp } from "./broker-http.ts";
@@ -24,6 +24,8 @@ export interface DeputizeAppOptions extends BrokerHttpOptions {
 export interface CreateAgentRequest extends AgentRequest {
   /** Seconds that the credential lives at most. 300 unless told. */
   readonly maxTtl?: number;
+  /** What the agent, and whoever it delegates to, is held to when it calls tools. */
+  readonly constraints?: Readonly<Record<string, Constraint>>;
   /** How the agent is called in the audit log; orchestration and task unless told. */
   readonly label?: string;
 }
@@ -102,6 +104,7 @@ export class DeputizeApp implements AsyncDisposable {
           max_ttl: request.maxTtl ?? 300,
           single_use: true,
           ttl: 30,
+          ...(request.constraints && { constraints: request.constraints }),
         },
         repeatable: false,
         signal: request.signal,

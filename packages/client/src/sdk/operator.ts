@@ -4,7 +4,7 @@
  * Guarantees: signs in when first needed, once for parallel calls. The secret leaves in the body of the sign-in only. What
  * changes something is never sent twice.
  */
-import { type Clock, DeputizeError, systemClock } from "@deputize/core";
+import { type Clock, type Constraint, DeputizeError, systemClock } from "@deputize/core";
 import { z } from "zod";
 import { type BrokerHttpOptions, createBrokerHttp } from "./broker-http.ts";
 import { type BrokerSession, createBrokerSession } from "./broker-session.ts";
@@ -237,6 +237,8 @@ export class OperatorClient implements AsyncDisposable {
       readonly maxTtl?: number;
       readonly singleUse?: boolean;
       readonly ttl?: number;
+      /** What workers, and whoever they delegate to, are held to when they call tools. */
+      readonly constraints?: Readonly<Record<string, Constraint>>;
       /** Whose ceiling holds; the operator's own policy otherwise. */
       readonly appId?: string;
     },
@@ -255,6 +257,7 @@ export class OperatorClient implements AsyncDisposable {
       ...(request.singleUse !== undefined && { single_use: request.singleUse }),
       ...(request.ttl !== undefined && { ttl: request.ttl }),
       ...(request.appId !== undefined && { app_id: request.appId }),
+      ...(request.constraints && { constraints: request.constraints }),
     };
     const made = read(LaunchToken, await this.request("POST", "/v1/admin/launch-tokens", body, options));
     return {

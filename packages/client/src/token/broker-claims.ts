@@ -33,6 +33,7 @@ const Claims = z.object({
   tenant: z.string().min(1).max(100),
   sub_id: Id,
   act_ids: z.array(Id).min(1).max(6),
+  constraints: z.record(z.string().max(64), z.unknown()).optional(),
   grants: z.array(Id).min(1).max(6),
   epochs: z.record(Id, z.number().int().nonnegative()),
   delegation_chain: DelegationChain.optional(),
@@ -64,6 +65,7 @@ export function brokerCaller(claims: BrokerClaims, audience: readonly string[]):
     scopes: claims.scope,
     grants: claims.grants as GrantId[],
     clientId: claims.sub,
+    ...(claims.constraints && { constraints: claims.constraints }),
     ...(claims.task_id !== "" && { task: claims.task_id }),
     ...(claims.orch_id !== "" && { orchestration: claims.orch_id }),
     token: {

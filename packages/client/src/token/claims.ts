@@ -41,6 +41,7 @@ const Claims = z.object({
   tenant: z.string().min(1).max(100),
   sub_kind: z.enum(["user", "agent", "app", "service"]),
   roles: z.array(z.string().max(64)).max(32),
+  constraints: z.record(z.string().max(64), z.unknown()).optional(),
   grants: z.array(Id).min(1).max(6),
   epochs: z.record(Id, z.number().int().nonnegative()),
   task_id: z.string().max(200).optional(),
@@ -97,6 +98,7 @@ export function readAccessTokenClaims(
     scopes: claims.scope === "" ? [] : claims.scope.split(" "),
     grants: claims.grants as GrantId[],
     clientId: claims.client_id,
+    ...(claims.constraints && { constraints: claims.constraints }),
     ...(claims.task_id !== undefined && { task: claims.task_id }),
     ...(claims.orch_id !== undefined && { orchestration: claims.orch_id }),
     token: {

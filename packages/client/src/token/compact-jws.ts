@@ -22,12 +22,16 @@ const Header = z.strictObject({
 
 export type JwsHeader = z.infer<typeof Header>;
 
-export interface JwsParts {
+interface JwsBytes {
   readonly header: unknown;
   readonly headerText: string;
-  readonly payload: unknown;
+  readonly payloadBytes: Bytes;
   readonly signingInput: string;
   readonly signature: Bytes;
+}
+
+export interface JwsParts extends Omit<JwsBytes, "payloadBytes"> {
+  readonly payload: unknown;
 }
 
 export interface CompactJws extends JwsParts {
@@ -46,9 +50,9 @@ function decodePart(part: string): Bytes {
   return bytes;
 }
 
-function decodeText(part: string): string {
+function decodeText(bytes: Bytes): string {
   try {
-    return utf8.decode(decodePart(part));
+    return utf8.decode(bytes);
   } catch {
     throw refused();
   }
@@ -62,19 +66,25 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Splits and decodes any compact JWS. Throws `invalid_token`. Nothing in the answer is verified yet, nor is its header. */
-export function splitCompactJws(token: string): JwsParts {
+/** Splits any compact JWS, whatever it signs. Throws `invalid_token`. Nothing in the answer is verified yet. */
+export function splitJwsBytes(token: string): JwsBytes {
   if (typeof token !== "string" || token.length > MAX_TOKEN_LENGTH) throw refused();
   const [head, body, tail, ...rest] = token.split(".");
   if (!head || !body || !tail || rest.length > 0) throw refused();
-  const headerText = decodeText(head);
+  const headerText = decodeText(decodePart(head));
   return {
     header: parseJson(headerText),
     headerText,
-    payload: parseJson(decodeText(body)),
+    payloadBytes: decodePart(body),
     signingInput: `${head}.${body}`,
     signature: decodePart(tail),
   };
+}
+
+/** Splits and decodes any compact JWS over JSON. Throws `invalid_token`. Nothing in the answer is verified yet, nor is its header. */
+export function splitCompactJws(token: string): JwsParts {
+  const { payloadBytes, ...parts } = splitJwsBytes(token);
+  return { ...parts, payload: parseJson(decodeText(payloadBytes)) };
 }
 
 /** Splits and decodes an access token. Throws `invalid_token`. Nothing in the answer is verified yet. */

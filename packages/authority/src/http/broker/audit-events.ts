@@ -1,10 +1,9 @@
 /** `GET /v1/audit/events`: the log as the protocol shows it, filtered, one page at a time, oldest first unless told. */
-import { type Context, Hono } from "hono";
 import type { AuditView, LoggedEntry } from "@deputize/audit";
 import { DeputizeError } from "@deputize/core";
-import type { BrokerGuard } from "./guard.ts";
 import { checkBroker, singleQuery } from "./read-body.ts";
 import { AuditQuery } from "./schemas.ts";
+import type { StraightRoute } from "./straight-route.ts";
 
 const LIMIT = { usual: 100, most: 1_000 } as const;
 
@@ -46,37 +45,49 @@ function sentence({ action, outcome, reason }: LoggedEntry): string {
 }
 
 /** The query; empty values count as left out, as forms send them. */
-function given(c: Context): Record<string, string> {
-  return Object.fromEntries(Object.entries(singleQuery(c)).filter(([, value]) => value !== ""));
+function given(query: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(singleQuery(query)).filter(([, value]) => value !== ""));
 }
 
-export function auditRoutes(options: { readonly pages: AuditView; readonly guard: BrokerGuard }): Hono {
-  return new Hono().get("/v1/audit/events", options.guard.bearer("admin:audit:*"), async (c) => {
-    const query = checkBroker(AuditQuery, given(c));
-    if (query.cursor !== undefined && query.offset !== undefined) {
-      throw new DeputizeError("invalid_request", "page by `cursor` or by `offset`, not by both");
-    }
-    const limit = Math.min(query.limit ?? LIMIT.usual, LIMIT.most);
-    const page = await options.pages.query({
-      tenant: c.get("brokerCaller").tenant,
-      limit,
-      order: query.order ?? "oldest",
-      ...(query.agent_id !== undefined && { agentId: query.agent_id }),
-      ...(query.task_id !== undefined && { taskId: query.task_id }),
-      ...(query.event_type !== undefined && { action: query.event_type }),
-      ...(query.outcome !== undefined && {
-        outcome:
-          query.outcome === "success" ? (["allowed", "info"] as const) : (["refused", "failed"] as const),
-      }),
-      ...(query.since !== undefined && { since: query.since }),
-      ...(query.until !== undefined && { until: query.until }),
-      ...(query.offset !== undefined && { offset: query.offset }),
-      ...(query.cursor !== undefined && { cursor: query.cursor }),
-    });
-    // Entries are kept as text: a page is put together, not written out anew.
-    const next = page.next === undefined ? "" : `,"next":"${page.next}"`;
-    const body = `{"events":[${page.rendered.join(",")}],"total":${page.total},"offset":${query.offset ?? 0},"limit":${limit}${next}}`;
-    c.header("Content-Type", "application/json");
-    return c.body(body);
-  });
+export function auditRoute(pages: AuditView): StraightRoute {
+  // By page, which the view keeps for as long as the log stands still.
+  const written = new WeakMap<object, Buffer<ArrayBuffer>>();
+  return {
+    bearer: "admin:audit:*",
+    query: true,
+    answer: async (request, caller) => {
+      const query = checkBroker(AuditQuery, given(request.query));
+      if (query.cursor !== undefined && query.offset !== undefined) {
+        throw new DeputizeError("invalid_request", "page by `cursor` or by `offset`, not by both");
+      }
+      const limit = Math.min(query.limit ?? LIMIT.usual, LIMIT.most);
+      const page = await pages.query({
+        tenant: caller.tenant,
+        limit,
+        order: query.order ?? "oldest",
+        ...(query.agent_id !== undefined && { agentId: query.agent_id }),
+        ...(query.task_id !== undefined && { taskId: query.task_id }),
+        ...(query.event_type !== undefined && { action: query.event_type }),
+        ...(query.outcome !== undefined && {
+          outcome:
+            query.outcome === "success" ? (["allowed", "info"] as const) : (["refused", "failed"] as const),
+        }),
+        ...(query.since !== undefined && { since: query.since }),
+        ...(query.until !== undefined && { until: query.until }),
+        ...(query.offset !== undefined && { offset: query.offset }),
+        ...(query.cursor !== undefined && { cursor: query.cursor }),
+      });
+      let body = written.get(page);
+      if (body === undefined) {
+        // Entries are kept as text: a page is put together, not written out anew.
+        const next = page.next === undefined ? "" : `,"next":"${page.next}"`;
+        const events = page.rendered.join(",");
+        body = Buffer.from(
+          `{"events":[${events}],"total":${page.total},"offset":${query.offset ?? 0},"limit":${limit}${next}}`,
+        );
+        written.set(page, body);
+      }
+      return { status: 200, body };
+    },
+  };
 }

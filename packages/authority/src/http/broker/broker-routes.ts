@@ -12,13 +12,21 @@ import type { Ephemeral } from "@deputize/store";
 import type { Broker } from "../../broker/broker.ts";
 import { deriveKey } from "../../credentials/derive-key.ts";
 import { appRoutes } from "./apps.ts";
-import { auditRoutes } from "./audit-events.ts";
+import { auditRoute } from "./audit-events.ts";
 import { type BrokerGuard, type CheckProof, brokerGuard } from "./guard.ts";
 import { type HealthRoutesOptions, healthRoutes } from "./health.ts";
+import { operatorAccountRoutes } from "./operators.ts";
 import { createBrokerRateLimits } from "./rate-limits.ts";
-import { MAX_BODY_BYTES } from "./read-body.ts";
+import { MAX_BODY_BYTES, queryOf } from "./read-body.ts";
 import { createRefusalLog } from "./refusal-log.ts";
 import { signInRoutes } from "./sign-in.ts";
+import {
+  type StraightAnswer,
+  type StraightRoute,
+  type StraightRequest,
+  type StraightRoutes,
+  okJson,
+} from "./straight-route.ts";
 import { type ValidateToken, createValidate } from "./validate.ts";
 import { createValidationSample } from "./validation-sample.ts";
 import { workerRoutes } from "./workers.ts";
@@ -26,7 +34,7 @@ import { workerRoutes } from "./workers.ts";
 export interface BrokerRoutesOptions {
   readonly broker: Broker;
   readonly audit: Pick<AuditLog, "append">;
-  readonly refusals: Pick<RefusalCounter, "count">;
+  readonly refusals: Pick<RefusalCounter, "count" | "refused">;
   readonly ephemeral: Ephemeral;
   readonly clock: Clock;
   readonly tenant: string;
@@ -45,19 +53,13 @@ export interface BrokerRoutesOptions {
 export interface BrokerRoutes {
   readonly routes: Hono;
   readonly guard: BrokerGuard;
-  /**
-   * Routes without credentials that programs call all the time, by method and path: a server may answer these without a
-   * framework in between.
-   */
-  readonly straight: ReadonlyMap<string, StraightRoute>;
+  /** By method and path; a server may answer these without a framework in between. */
+  readonly straight: StraightRoutes;
 }
-
-/** Answers the JSON of a 200. Throws as the route does. `text` is the request's body, `source` where it comes from. */
-export type StraightRoute = (text: string, source: string) => Promise<string>;
 
 export function brokerRoutes(options: BrokerRoutesOptions): BrokerRoutes {
   const { broker, audit, refusals, clock, tenant, sourceOf } = options;
-  const refusalLog = createRefusalLog({ audit, refusals, clock, tenant });
+  const refusalLog = createRefusalLog({ refusals, tenant });
   const guard = brokerGuard({
     broker,
     refusalLog,
@@ -72,33 +74,50 @@ export function brokerRoutes(options: BrokerRoutesOptions): BrokerRoutes {
   const ask: ValidateToken = createValidate((token) => broker.verify(token));
   const sample = createValidationSample({ audit, refusals, clock });
 
-  async function validate(text: string, source: string): Promise<string> {
+  async function validate({ text, source }: StraightRequest): Promise<StraightAnswer> {
     const { body, caller } = await ask(text);
     sample(caller, source);
-    return body;
+    return { status: 200, body };
   }
 
   const { routes: readiness, health } = healthRoutes({ ...options.health, clock });
-  const straight: ReadonlyMap<string, StraightRoute> = new Map([
-    ["POST /v1/token/validate", validate],
-    ["GET /v1/health", health],
+  const straight: StraightRoutes = new Map<string, StraightRoute>([
+    ["POST /v1/token/validate", { quiet: true, answer: validate }],
+    ["GET /v1/health", { quiet: true, answer: async () => ({ status: 200, body: await health() }) }],
     [
       "GET /v1/challenge",
-      async () => {
-        const { nonce, expiresIn } = broker.workers.challenge();
-        return JSON.stringify({ nonce, expires_in: expiresIn });
+      {
+        quiet: true,
+        answer: async () => {
+          const { nonce, expiresIn } = broker.workers.challenge();
+          return okJson({ nonce, expires_in: expiresIn });
+        },
       },
     ],
+    ...workerRoutes(broker),
+    ["GET /v1/audit/events", auditRoute(options.pages)],
   ]);
 
   const routes = new Hono();
-  for (const [name, answer] of straight) {
+  for (const [name, route] of straight) {
     const [method = "", path = ""] = name.split(" ");
-    routes.on(method, path, async (c) => {
-      const text = method === "GET" ? "" : await readBoundedText(c, MAX_BODY_BYTES);
-      c.header("Content-Type", "application/json");
-      return c.body(await answer(text, sourceOf(c)));
+    const request = async (c: Context): Promise<StraightRequest> => ({
+      text: method === "GET" ? "" : await readBoundedText(c, MAX_BODY_BYTES),
+      query: queryOf(c),
+      source: sourceOf(c),
     });
+    const reply = (c: Context, { status, body }: StraightAnswer): Response => {
+      if (status === 204) return c.body(null, 204);
+      c.header("Content-Type", "application/json");
+      return c.body(body, status);
+    };
+    if (route.bearer === undefined) {
+      routes.on(method, path, async (c) => reply(c, await route.answer(await request(c))));
+    } else {
+      routes.on(method, path, guard.bearer(route.bearer || undefined), async (c) =>
+        reply(c, await route.answer(await request(c), c.get("brokerCaller"))),
+      );
+    }
   }
   routes.route("/", readiness);
   routes.route(
@@ -112,8 +131,7 @@ export function brokerRoutes(options: BrokerRoutesOptions): BrokerRoutes {
       sourceOf,
     }),
   );
-  routes.route("/", workerRoutes({ broker, guard, refusalLog, sourceOf }));
   routes.route("/", appRoutes({ broker, guard }));
-  routes.route("/", auditRoutes({ pages: options.pages, guard }));
+  routes.route("/", operatorAccountRoutes({ broker, guard }));
   return { routes, guard, straight };
 }

@@ -9,11 +9,14 @@ import { parseInput, parseJsonText, readBoundedText } from "@deputize/client";
 
 export const MAX_BODY_BYTES = 1_048_576;
 
-/** The body as JSON, not yet checked. Throws `invalid_request`, `payload_too_large`. */
-export async function readBrokerJson(c: Context): Promise<unknown> {
-  const text = await readBoundedText(c, MAX_BODY_BYTES);
+function parseBody(text: string): unknown {
   if (text.trim() === "") throw new DeputizeError("invalid_request", "send a JSON object as the body");
   return parseJsonText(text);
+}
+
+/** The body as JSON, not yet checked. Throws `invalid_request`, `payload_too_large`. */
+export async function readBrokerJson(c: Context): Promise<unknown> {
+  return parseBody(await readBoundedText(c, MAX_BODY_BYTES));
 }
 
 /** Checks a value against a schema. Throws `invalid_request` that names the fields, never their values. */
@@ -35,21 +38,34 @@ function readable(field: unknown): string {
   return /^[\w.-]{1,64}$/.test(name) ? `\`${name}\`` : "a field";
 }
 
+/** Checks a body that was read. Throws `invalid_request`. */
+export function readBrokerText<S extends z.ZodType>(text: string, schema: S): z.output<S> {
+  return checkBroker(schema, parseBody(text));
+}
+
 /** Reads and checks a body. Throws `invalid_request`, `payload_too_large`. */
 export async function readBrokerBody<S extends z.ZodType>(c: Context, schema: S): Promise<z.output<S>> {
   return checkBroker(schema, await readBrokerJson(c));
 }
 
 /** The query, each name once: of two values, one reader would take the first and another the last. Throws `invalid_request`. */
-export function singleQuery(c: Context): Record<string, string> {
-  const entries = Object.entries(c.req.queries()).map(([name, values]) => {
-    if (values.length > 1) throw new DeputizeError("invalid_request", `name ${readable(name)} once`);
-    return [name, values[0] ?? ""] as const;
-  });
-  return Object.fromEntries(entries);
+export function singleQuery(query: string): Record<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (found.has(name)) throw new DeputizeError("invalid_request", `name ${readable(name)} once`);
+    found.set(name, value);
+  }
+  return Object.fromEntries(found);
 }
 
 /** Reads and checks a query. Throws `invalid_request`. */
 export function readBrokerQuery<S extends z.ZodType>(c: Context, schema: S): z.output<S> {
-  return checkBroker(schema, singleQuery(c));
+  return checkBroker(schema, singleQuery(queryOf(c)));
+}
+
+/** What stands behind the `?` of an address. */
+export function queryOf(c: Context): string {
+  const { url } = c.req;
+  const mark = url.indexOf("?");
+  return mark < 0 ? "" : url.slice(mark + 1);
 }

@@ -6,7 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
-import { DeputizeError, withContext } from "@deputize/core";
+import { DeputizeError, type RequestContext, withContext } from "@deputize/core";
 import { assertOneCredential, assertStorableAddress } from "@deputize/client";
 import { MAX_BODY_BYTES } from "./read-body.ts";
 
@@ -40,6 +40,20 @@ export function requestIdOf(given: string | undefined): string {
   return uuid.slice(0, 8) + uuid.slice(28);
 }
 
+/** What is known of a request from here on. */
+export function requestContextOf(request: {
+  readonly requestId: string;
+  readonly traceparent: string | undefined;
+  readonly source: string | undefined;
+}): RequestContext {
+  const { requestId, traceparent, source } = request;
+  return {
+    requestId,
+    ...(traceparent !== undefined && TRACEPARENT.test(traceparent) && { traceparent }),
+    ...(source !== undefined && { source }),
+  };
+}
+
 /** Throws at wiring time when no host is allowed. */
 export function brokerRequest(options: BrokerRequestOptions): MiddlewareHandler {
   const hosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
@@ -58,14 +72,7 @@ export function brokerRequest(options: BrokerRequestOptions): MiddlewareHandler 
       throw new DeputizeError("payload_too_large", `the body may hold ${MAX_BODY_BYTES} bytes`);
     }
     const traceparent = c.req.header("traceparent");
-    await withContext(
-      {
-        requestId,
-        ...(traceparent !== undefined && TRACEPARENT.test(traceparent) && { traceparent }),
-        ...(options.sourceOf && { source: options.sourceOf(c) }),
-      },
-      next,
-    );
+    await withContext(requestContextOf({ requestId, traceparent, source: options.sourceOf?.(c) }), next);
     // Answers that a room made whole do not know what was prepared above.
     if (c.res.headers.has("X-Frame-Options")) return;
     for (const [name, value] of headers) if (!c.res.headers.has(name)) c.res.headers.set(name, value);

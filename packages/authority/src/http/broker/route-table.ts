@@ -1,5 +1,6 @@
 /** The broker protocol's routes, with the schemas that the handlers parse with. */
 import type { RouteDoc } from "@deputize/client";
+import { constraintsMember } from "@deputize/core";
 import { z } from "zod";
 import {
   AdminAuthBody,
@@ -11,6 +12,7 @@ import {
   AuditQuery,
   DelegateBody,
   LaunchTokenBody,
+  OperatorBody,
   RegisterBody,
   RevokeBody,
   RotateSecretBody,
@@ -27,7 +29,7 @@ const Bearer = Token.extend({ token_type: z.literal("Bearer") });
 const LaunchToken = z.strictObject({
   launch_token: text,
   expires_at: text,
-  policy: z.strictObject({ allowed_scope: scopes, max_ttl: seconds }),
+  policy: z.strictObject({ allowed_scope: scopes, max_ttl: seconds, constraints: constraintsMember }),
 });
 const App = z.looseObject({
   app_id: text,
@@ -38,6 +40,14 @@ const App = z.looseObject({
   status: z.enum(["active", "inactive", ""]),
   created_at: text,
   updated_at: text,
+});
+const Operator = z.strictObject({
+  name: text,
+  id: text,
+  scopes,
+  status: z.enum(["active", "inactive"]),
+  created_at: text,
+  removed_at: text.optional(),
 });
 const NewApp = z.looseObject({
   app_id: text,
@@ -184,7 +194,7 @@ const MANAGING: readonly RouteDoc[] = [
     method: "POST",
     path: "/v1/admin/auth",
     group: "Operators",
-    summary: "An operator signs in with the admin secret. Five a second.",
+    summary: "An operator signs in: with the admin secret, or one of its own. Five a second.",
     access: "public",
     body: AdminAuthBody,
     answer: Bearer,
@@ -227,7 +237,7 @@ const MANAGING: readonly RouteDoc[] = [
     group: "Operators",
     summary: "One app.",
     access: "operator",
-    scope: "admin:launch-tokens:*",
+    scope: "admin:apps:*",
     answer: App,
   },
   {
@@ -236,7 +246,7 @@ const MANAGING: readonly RouteDoc[] = [
     group: "Operators",
     summary: "Change an app, all or nothing. What a narrower ceiling does not cover ends.",
     access: "operator",
-    scope: "admin:launch-tokens:*",
+    scope: "admin:apps:*",
     body: AppChangeBody,
     answer: App,
   },
@@ -246,7 +256,7 @@ const MANAGING: readonly RouteDoc[] = [
     group: "Operators",
     summary: "Deregister an app: its tokens, launch tokens and workers end at once.",
     access: "operator",
-    scope: "admin:launch-tokens:*",
+    scope: "admin:apps:*",
     answer: App,
   },
   {
@@ -255,10 +265,50 @@ const MANAGING: readonly RouteDoc[] = [
     group: "Operators",
     summary: "A new client secret; the old one works on for `overlap_seconds`.",
     access: "operator",
-    scope: "admin:launch-tokens:*",
+    scope: "admin:apps:*",
     body: RotateSecretBody,
     answer: z.looseObject({ client_secret: text }),
     status: 201,
+  },
+  {
+    method: "POST",
+    path: "/v1/admin/operators",
+    group: "Operators",
+    summary:
+      "A further operator, with some of your own scopes. Its secret is shown once; it signs in like you.",
+    access: "operator",
+    scope: "admin:operators:*",
+    body: OperatorBody,
+    answer: Operator.extend({ secret: text }),
+    status: 201,
+  },
+  {
+    method: "GET",
+    path: "/v1/admin/operators",
+    group: "Operators",
+    summary: "All further operators, removed ones too.",
+    access: "operator",
+    scope: "admin:operators:*",
+    answer: z.strictObject({ operators: z.array(Operator) }),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/admin/operators/{name}",
+    group: "Operators",
+    summary: "End an operator with its secret and tokens. Not one who holds more than you.",
+    access: "operator",
+    scope: "admin:operators:*",
+    answer: Operator,
+  },
+  {
+    method: "POST",
+    path: "/v1/admin/operators/{name}/secret",
+    group: "Operators",
+    summary: "A new secret; the old one works on for `overlap_seconds`, and for 0 dies with its tokens.",
+    access: "operator",
+    scope: "admin:operators:*",
+    body: RotateSecretBody,
+    answer: z.strictObject({ name: text, secret: text, overlap_seconds: seconds }),
   },
   {
     method: "POST",

@@ -3,6 +3,7 @@
  *
  * Does not: judge scopes, times or keys beyond their type; the rooms do, in the order that the protocol says.
  */
+import { constraintsMember } from "@deputize/core";
 import { z } from "zod";
 import { REVOKE_LEVELS } from "../../broker/broker.ts";
 
@@ -25,6 +26,8 @@ export const LaunchTokenBody = z.strictObject({
   single_use: z.boolean().optional(),
   /** How long the launch token itself waits; 30 unless told. */
   ttl: Seconds.optional(),
+  /** What its workers and their delegates are held to. */
+  constraints: constraintsMember,
 });
 
 /** Operators may name the app under whose ceiling the worker comes. */
@@ -49,6 +52,8 @@ export const DelegateBody = z.strictObject({
   scope: ScopeList.min(1),
   /** 60 unless told; never longer than the giver's own token. */
   ttl: Seconds.optional(),
+  /** Further ones: those of the giver stay. */
+  constraints: constraintsMember,
   /** The delegator's own proof: both or neither; see `delegationStatement`. */
   jti: z
     .string()
@@ -84,6 +89,12 @@ export const AppChangeBody = z
   .refine((change) => Object.values(change).some((value) => value !== undefined), {
     error: "name `scopes`, `token_ttl` or `require_transcript`",
   });
+
+export const OperatorBody = z.strictObject({
+  name: Text,
+  /** Admin scopes, none that the maker does not hold. */
+  scopes: ScopeList.min(1),
+});
 
 export const RotateSecretBody = z.strictObject({
   /** How long the old secret works on. One hour unless told, a day at most. */

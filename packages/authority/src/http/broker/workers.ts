@@ -1,19 +1,10 @@
 /** The routes by which workers come, renew, hand on and go: launch tokens, register, renew, release, delegate. */
-import { type Context, Hono } from "hono";
-import { DeputizeError, isDeputizeError } from "@deputize/core";
-import type { Broker, BrokerToken } from "../../broker/broker.ts";
+import { DeputizeError } from "@deputize/core";
+import type { Broker, BrokerCaller, BrokerToken } from "../../broker/broker.ts";
 import { rfc3339 } from "./apps.ts";
-import type { BrokerGuard } from "./guard.ts";
-import { readBrokerBody } from "./read-body.ts";
-import type { RefusalLog } from "./refusal-log.ts";
+import { readBrokerText } from "./read-body.ts";
 import { AdminLaunchTokenBody, DelegateBody, LaunchTokenBody, RegisterBody } from "./schemas.ts";
-
-export interface WorkerRoutesOptions {
-  readonly broker: Broker;
-  readonly guard: BrokerGuard;
-  readonly refusalLog: RefusalLog;
-  readonly sourceOf: (c: Context) => string;
-}
+import { type StraightAnswer, type StraightRoutes, okJson } from "./straight-route.ts";
 
 /** A token as the protocol hands it out. */
 function tokenBody({ token, expiresIn, claims }: BrokerToken) {
@@ -25,13 +16,12 @@ function tokenBody({ token, expiresIn, claims }: BrokerToken) {
   };
 }
 
-export function workerRoutes(options: WorkerRoutesOptions): Hono {
-  const { guard, refusalLog, sourceOf } = options;
-  const { launchTokens, workers } = options.broker;
-  const app = new Hono();
-
-  async function launchToken(c: Context, body: ReturnType<typeof AdminLaunchTokenBody.parse>) {
-    const made = await launchTokens.create(c.get("brokerCaller"), {
+export function workerRoutes({ launchTokens, workers }: Broker): StraightRoutes {
+  async function launchToken(
+    caller: BrokerCaller,
+    body: ReturnType<typeof AdminLaunchTokenBody.parse>,
+  ): Promise<StraightAnswer> {
+    const made = await launchTokens.create(caller, {
       agentName: body.agent_name,
       allowedScope: body.allowed_scope,
       // Zero and less mean the default there.
@@ -39,79 +29,99 @@ export function workerRoutes(options: WorkerRoutesOptions): Hono {
       ...(body.single_use !== undefined && { singleUse: body.single_use }),
       ...(body.ttl !== undefined && body.ttl > 0 && { ttlSeconds: body.ttl }),
       ...(body.app_id !== undefined && { appId: body.app_id }),
+      ...(body.constraints !== undefined && { constraints: body.constraints }),
     });
-    return c.json(
-      {
+    return {
+      status: 201,
+      body: JSON.stringify({
         launch_token: made.launchToken,
         expires_at: rfc3339(made.expiresAt),
-        policy: { allowed_scope: made.allowedScope, max_ttl: made.maxTtlSeconds },
-      },
-      201,
-    );
+        policy: {
+          allowed_scope: made.allowedScope,
+          max_ttl: made.maxTtlSeconds,
+          ...(body.constraints !== undefined && { constraints: body.constraints }),
+        },
+      }),
+    };
   }
 
-  app.post("/v1/admin/launch-tokens", guard.bearer("admin:launch-tokens:*"), async (c) =>
-    launchToken(c, await readBrokerBody(c, AdminLaunchTokenBody)),
-  );
-  app.post("/v1/app/launch-tokens", guard.bearer("app:launch-tokens:*"), async (c) => {
-    // Only an app's own token mints here, whatever scopes another one may have come by [AW-D08].
-    if (c.get("brokerCaller").kind !== "app") {
-      throw new DeputizeError("forbidden", "only apps make launch tokens here");
-    }
-    return launchToken(c, await readBrokerBody(c, LaunchTokenBody));
-  });
-
-  app.post("/v1/register", async (c) => {
-    const body = await readBrokerBody(c, RegisterBody);
-    try {
-      const made = await workers.register({
-        launchToken: body.launch_token,
-        nonce: body.nonce,
-        publicKey: body.public_key,
-        signature: body.signature,
-        orchId: body.orch_id,
-        taskId: body.task_id,
-        requestedScope: body.requested_scope,
-        ...(body.transcript_signature !== undefined && { transcriptSignature: body.transcript_signature }),
-        ...(body.bind !== undefined && { bind: body.bind }),
-      });
-      return c.json({ agent_id: made.agentId, ...tokenBody(made) });
-    } catch (error) {
-      // Nobody is behind it yet: what the rooms could not tie to a launch token is told here [AW-D24].
-      if (isDeputizeError(error) && error.status === 401) {
-        await refusalLog.refused({
-          type: "registration_policy_violation",
-          reason: error.code,
-          source: sourceOf(c),
-        });
-      }
-      throw error;
-    }
-  });
-
-  app.post("/v1/token/renew", guard.bearer(), async (c) =>
-    c.json(tokenBody(await workers.renew(c.get("brokerCaller")))),
-  );
-
-  app.post("/v1/token/release", guard.bearer(), async (c) => {
-    await workers.release(c.get("brokerCaller"));
-    return c.body(null, 204);
-  });
-
-  app.post("/v1/delegate", guard.bearer(), async (c) => {
-    const body = await readBrokerBody(c, DelegateBody);
-    if ((body.jti === undefined) !== (body.signature === undefined)) {
-      throw new DeputizeError("invalid_request", "`jti` and `signature` come together or not at all");
-    }
-    const made = await workers.delegate(c.get("brokerCaller"), {
-      delegateTo: body.delegate_to,
-      scope: body.scope,
-      ...(body.ttl !== undefined && body.ttl > 0 && { ttlSeconds: body.ttl }),
-      ...(body.jti !== undefined && { jti: body.jti }),
-      ...(body.signature !== undefined && { signature: body.signature }),
-    });
-    return c.json({ ...tokenBody(made), delegation_chain: made.delegationChain });
-  });
-
-  return app;
+  const routes: StraightRoutes = new Map([
+    [
+      "POST /v1/admin/launch-tokens",
+      {
+        bearer: "admin:launch-tokens:*",
+        answer: async ({ text }, caller) => launchToken(caller, readBrokerText(text, AdminLaunchTokenBody)),
+      },
+    ],
+    [
+      "POST /v1/app/launch-tokens",
+      {
+        bearer: "app:launch-tokens:*",
+        answer: async ({ text }, caller) => {
+          // Only an app's own token mints here, whatever scopes another one may have come by [AW-D08].
+          if (caller.kind !== "app")
+            throw new DeputizeError("forbidden", "only apps make launch tokens here");
+          return launchToken(caller, readBrokerText(text, LaunchTokenBody));
+        },
+      },
+    ],
+    [
+      "POST /v1/register",
+      {
+        answer: async ({ text }) => {
+          const body = readBrokerText(text, RegisterBody);
+          const made = await workers.register({
+            launchToken: body.launch_token,
+            nonce: body.nonce,
+            publicKey: body.public_key,
+            signature: body.signature,
+            orchId: body.orch_id,
+            taskId: body.task_id,
+            requestedScope: body.requested_scope,
+            ...(body.transcript_signature !== undefined && {
+              transcriptSignature: body.transcript_signature,
+            }),
+            ...(body.bind !== undefined && { bind: body.bind }),
+          });
+          return okJson({ agent_id: made.agentId, ...tokenBody(made) });
+        },
+      },
+    ],
+    [
+      "POST /v1/token/renew",
+      { bearer: "", answer: async (_, caller) => okJson(tokenBody(await workers.renew(caller))) },
+    ],
+    [
+      "POST /v1/token/release",
+      {
+        bearer: "",
+        answer: async (_, caller) => {
+          await workers.release(caller);
+          return { status: 204, body: "" };
+        },
+      },
+    ],
+    [
+      "POST /v1/delegate",
+      {
+        bearer: "",
+        answer: async ({ text }, caller) => {
+          const body = readBrokerText(text, DelegateBody);
+          if ((body.jti === undefined) !== (body.signature === undefined)) {
+            throw new DeputizeError("invalid_request", "`jti` and `signature` come together or not at all");
+          }
+          const made = await workers.delegate(caller, {
+            delegateTo: body.delegate_to,
+            scope: body.scope,
+            ...(body.ttl !== undefined && body.ttl > 0 && { ttlSeconds: body.ttl }),
+            ...(body.constraints !== undefined && { constraints: body.constraints }),
+            ...(body.jti !== undefined && { jti: body.jti }),
+            ...(body.signature !== undefined && { signature: body.signature }),
+          });
+          return okJson({ ...tokenBody(made), delegation_chain: made.delegationChain });
+        },
+      },
+    ],
+  ]);
+  return routes;
 }

@@ -34,6 +34,7 @@ function shown(grant: GrantNode) {
     ...(grant.orchestration !== undefined && { orch_id: grant.orchestration }),
     scopes: grant.scopes,
     audiences: grant.audiences,
+    ...(Object.keys(grant.constraints).length > 0 && { constraints: grant.constraints }),
     issued_at: time(grant.issuedAt),
     expires_at: time(grant.expiresAt),
     renew_until: time(grant.renewUntil),

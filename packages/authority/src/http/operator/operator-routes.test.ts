@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   DeputizeError,
   type GrantId,
@@ -11,14 +11,22 @@ import {
   stableId,
 } from "@deputize/core";
 import { documentedPath } from "@deputize/client";
-import { type RefusalCounter, createAuditLog } from "@deputize/audit";
-import { openTestEphemeral } from "@deputize/store/testing";
+import { createAuditLog, refusalCounter } from "@deputize/audit";
+import { type TestStore, openTestEphemeral } from "@deputize/store/testing";
 import { generateKeyPairSync } from "node:crypto";
 import type { BrokerCaller } from "../../broker/broker.ts";
 import { createKeys } from "../../keys/keys.ts";
 import type { PrivateJwk } from "../../keys/private-key.ts";
 import { createPeopleRooms } from "../../people-rooms.ts";
-import { AUDIENCE, POLICY, TENANT, type TestCore, WHO, openTestCore } from "../../testing/test-core.ts";
+import {
+  AUDIENCE,
+  POLICY,
+  TENANT,
+  type TestCore,
+  WHO,
+  openCoreStore,
+  openTestCore,
+} from "../../testing/test-core.ts";
 import { brokerGuard } from "../broker/guard.ts";
 import { brokerProblems } from "../broker/problem.ts";
 import { brokerRequest } from "../broker/request.ts";
@@ -38,6 +46,8 @@ const ADMIN_SCOPES = [
 
 let clock: ManualClock;
 let core: TestCore;
+let store: TestStore;
+let back: () => Promise<void>;
 let app: Hono;
 let routes: Hono;
 let files: PrivateJwk[];
@@ -65,9 +75,15 @@ function verify(token: string): Promise<BrokerCaller> {
   });
 }
 
+beforeAll(async () => {
+  store = await openCoreStore();
+  back = await store.mark();
+});
+afterAll(() => store.close());
 beforeEach(async () => {
+  await back();
   clock = manualClock(Date.UTC(2026, 10, 22));
-  core = await openTestCore({ clock });
+  core = await openTestCore({ clock, store });
   const audit = createAuditLog({
     store: core.store,
     clock,
@@ -86,10 +102,11 @@ beforeEach(async () => {
     keyStore: { load: () => files, add: (key) => void files.push(key) },
   });
   await keys.start();
+  const refusals = refusalCounter({ log: audit, clock, tenant: TENANT });
   const guard = brokerGuard({
     broker: { verify },
     checkProof: () => Promise.reject(new DeputizeError("invalid_token", "no proofs here")),
-    refusalLog: createRefusalLog({ audit, refusals: { count: () => {} }, clock, tenant: TENANT }),
+    refusalLog: createRefusalLog({ refusals, tenant: TENANT }),
     sourceOf: () => "192.0.2.1",
     publicUrl: "http://127.0.0.1:8080",
   });
@@ -97,7 +114,7 @@ beforeEach(async () => {
   const rooms = createPeopleRooms(core, {
     store: core.store,
     audit,
-    refusals: { count: () => {}, close: () => Promise.resolve() } as unknown as RefusalCounter,
+    refusals,
     policy: POLICY,
     ephemeral,
     rootSecret: Buffer.from(randomHex(32), "hex"),
@@ -122,7 +139,13 @@ beforeEach(async () => {
   brokerProblems(app);
   app.use(brokerRequest({ allowedHosts: ["127.0.0.1:8080"], secure: false }));
   app.route("/", routes);
-  closing = [() => keys.close(), () => audit.close(), () => ephemeral.close(), () => core.close()];
+  closing = [
+    () => refusals.close(),
+    () => keys.close(),
+    () => audit.close(),
+    () => ephemeral.close(),
+    () => core.close(),
+  ];
 });
 afterEach(async () => {
   for (const close of closing) await close();

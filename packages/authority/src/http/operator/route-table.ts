@@ -28,6 +28,7 @@ const Grant = z.strictObject({
   orch_id: text.optional(),
   scopes: z.array(text),
   audiences: z.array(text),
+  constraints: z.record(text, z.unknown()).optional(),
   issued_at: text,
   expires_at: text,
   renew_until: text,
