@@ -5,13 +5,10 @@
  * lacks nothing but scopes which the caller could step up to, and no other, is named in a 403 (SR-26).
  */
 import { type Caller, DeputizeError, scopeCovers } from "@deputize/core";
-import type { Ephemeral, RateLimiter } from "@deputize/store";
 import type { ClientContext } from "./client-context.ts";
 import type { Definition } from "./definition.ts";
 import { type GuardDecision, checkGuards } from "./guards.ts";
 import type { Operation } from "./inbound.ts";
-import type { Middleware, RateLimit } from "./middleware.ts";
-import { hashParts } from "./session-state.ts";
 
 export interface Asker {
   readonly caller: Caller;
@@ -84,57 +81,4 @@ export function stepUpScopes(
     reach.some((r) => r === scope || scopeCovers(r, scope)),
   );
   return within ? decision.missingScopes : undefined;
-}
-
-/** The rate limiters of a server, each made once. */
-export class RateLimits {
-  readonly #limiters = new Map<string, RateLimiter>();
-  readonly #server: string;
-  readonly #ephemeral: () => Promise<Ephemeral>;
-
-  constructor(server: string, ephemeral: () => Promise<Ephemeral>) {
-    this.#server = server;
-    this.#ephemeral = ephemeral;
-  }
-
-  /** Takes one call from the budget that `parts` name. Throws `rate_limited`. */
-  async take(name: string, limit: RateLimit, parts: readonly string[]): Promise<void> {
-    const key = `mcp:${this.#server}:${name}:${limit.points}/${limit.durationSeconds}`;
-    let limiter = this.#limiters.get(key);
-    if (!limiter) {
-      limiter = (await this.#ephemeral()).rateLimiter({ name: key, ...limit });
-      this.#limiters.set(key, limiter);
-    }
-    const taken = await limiter.consume(hashParts(parts));
-    if (taken.allowed) return;
-    throw new DeputizeError("rate_limited", `too many calls; try again in ${taken.retryAfterSeconds} s`, {
-      retryAfterSeconds: taken.retryAfterSeconds,
-    });
-  }
-
-  /** The limits of a caller as a whole. */
-  async takeForCaller(caller: Caller, middleware: readonly Middleware[]): Promise<void> {
-    for (const [index, one] of middleware.entries()) {
-      if (one.kind === "rateLimit" && !one.perTool)
-        await this.take(`caller-${index}`, one.limit, callerParts(caller));
-    }
-  }
-
-  /** The limits of a caller on one definition. Only asked once the caller is known to see it. */
-  async takeForTarget(caller: Caller, definition: Definition, server: readonly Middleware[]): Promise<void> {
-    if (definition.rateLimit)
-      await this.take(`own-${definition.name}`, definition.rateLimit, callerParts(caller));
-    for (const [index, one] of server.entries()) {
-      if (one.kind === "rateLimit" && one.perTool)
-        await this.take(`tool-${index}-${definition.name}`, one.limit, callerParts(caller));
-    }
-    for (const [index, one] of definition.middleware.entries()) {
-      if (one.kind === "rateLimit")
-        await this.take(`router-${index}-${definition.name}`, one.limit, callerParts(caller));
-    }
-  }
-}
-
-function callerParts(caller: Caller): readonly string[] {
-  return [caller.tenant, caller.subject, caller.clientId];
 }

@@ -1,15 +1,15 @@
 /**
- * Approvals: when a call must wait for a person's yes, and what that yes is bound to.
+ * Approvals: what a person is asked, and what their yes is bound to. Whether they are asked, call-flow.ts says.
  *
- * Guarantees: the answer "needs approval" depends on the tool's effect and on the context's integrity, never
- * on the arguments (SR-06); an absent integrity counts as untrusted. Digests are SHA-256 over RFC 8785 JSON,
- * so that one argument or one row version more or less makes another digest (SR-15).
+ * Guarantees: digests are SHA-256 over RFC 8785 JSON, so that one argument or one row version more or less makes another digest
+ * (SR-15).
  * Does not: decide. A person does, in a first-party session, at the authority (SR-05).
  */
 import { createHash } from "node:crypto";
 import { canonical } from "@deputize/audit";
-import type { Caller, Effect, PrincipalId } from "@deputize/core";
+import type { Caller, PrincipalId } from "@deputize/core";
 import type { Queryable } from "@deputize/store";
+import type { CardReason } from "./call-flow.ts";
 
 /** What will happen, computed by the tool from the caller's own rows. */
 export interface Preview {
@@ -36,6 +36,8 @@ export interface ApprovalRequest {
   readonly conversationId?: string;
   /** Where each argument came from, as the agent says; explains the card and never waives it. */
   readonly argumentSources?: Readonly<Record<string, string>>;
+  /** Why a person is asked, in words and with where each value came from. */
+  readonly because?: readonly CardReason[];
 }
 
 export interface ApprovalUse {
@@ -44,6 +46,8 @@ export interface ApprovalUse {
   readonly tool: string;
   readonly argsDigest: string;
   readonly previewDigest: string;
+  /** The run that asked, where there was one: a yes serves no other. */
+  readonly runId?: string;
 }
 
 /** What was kept of a request; the card that a person sees is made of it. */
@@ -67,27 +71,29 @@ export interface ApprovalGate {
   consume(tx: Queryable, caller: Caller, use: ApprovalUse): Promise<void>;
   /**
    * True while a person's yes still stands unspent. With it a server tells a changed call, which gets a new
-   * card, from an approval that was refused, has expired or was spent.
+   * card, from an approval that was refused, has expired or was spent; and a call that comes with such a one begins no handler.
    */
   stillApproved?(caller: Caller, approvalId: string): Promise<boolean>;
-}
-
-/** The integrity of the context that a call came from, as the agent reports it. */
-export type ContextIntegrity = "trusted" | "untrusted";
-
-/** Whether a call must wait for a person. */
-export function needsApproval(
-  effect: Effect,
-  exempt: string | undefined,
-  context: ContextIntegrity,
-): boolean {
-  if (effect === "read" || exempt !== undefined) return false;
-  return effect === "sensitive" || context !== "trusted";
 }
 
 /** SHA-256 over the RFC 8785 form, as lower-case hex. */
 export function digestOf(value: unknown): string {
   return createHash("sha256").update(canonical(value), "utf8").digest("hex");
+}
+
+/**
+ * The digest of a call's arguments: of their values as the tool's schema made them and, where the schema made something that JSON
+ * cannot say (a Set, a Map, a Date), of what came in as well, since those would all look alike.
+ */
+export function argumentsDigest(came: unknown, values: unknown): string {
+  return digestOf(isJson(values) ? values : { came, values });
+}
+
+function isJson(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return value !== undefined && typeof value !== "function";
+  if (Array.isArray(value)) return value.every(isJson);
+  const shape: unknown = Object.getPrototypeOf(value);
+  return (shape === Object.prototype || shape === null) && Object.values(value).every(isJson);
 }
 
 /** The digest that an approval is bound to: tool, preview and row versions. */

@@ -7,8 +7,15 @@
 import type { AuditEvent, AuditLog } from "@deputize/audit";
 import { type Clock, newId, systemClock } from "@deputize/core";
 
-/** The part of the audit log that a tool server needs. */
-export type AuditSink = Pick<AuditLog, "record" | "append">;
+/** The part of the audit log that a tool server needs: any of `auditLog`, `createAuditLog`, `memoryAudit`. */
+export interface AuditSink extends Pick<AuditLog, "record" | "append"> {
+  /** False for a log in a file: its entries cannot commit with a database's rows, so no tool that writes may use it. */
+  readonly transactional?: boolean;
+  /** Asked by `health()`: rejects while the log cannot be read. */
+  checkpoint?(): Promise<unknown>;
+  /** Asked by `health()`: throws once the log is damaged. */
+  announce?(): void;
+}
 
 export interface MemoryAudit extends AuditSink {
   readonly entries: readonly (AuditEvent & { readonly id: string })[];
@@ -30,6 +37,10 @@ export function memoryAudit(options: { readonly limit?: number; readonly clock?:
 /** Names whose values are secrets more often than not. */
 const SECRET_NAME =
   /pass(word|phrase|code)|secret|token|api[-_]?key|authorization|cookie|cvv|cvc|card[-_]?number|iban|ssn|pin$/i;
+/** What stands in the place of a secret. */
+export const MASK = "[redacted]";
+/** True for the name of a field that holds a secret more often than not. */
+export const looksSecret = (name: string): boolean => SECRET_NAME.test(name);
 const MAX_STRING = 256;
 const MAX_ITEMS = 20;
 const MAX_DEPTH = 5;
@@ -46,9 +57,7 @@ export function redactArguments(args: unknown, redact: readonly string[], depth 
       .slice(0, MAX_ITEMS)
       .map(([name, value]) => [
         name.slice(0, 64),
-        redact.includes(name) || SECRET_NAME.test(name)
-          ? "[redacted]"
-          : redactArguments(value, redact, depth + 1),
+        redact.includes(name) || looksSecret(name) ? MASK : redactArguments(value, redact, depth + 1),
       ]),
   );
 }

@@ -49,8 +49,8 @@ export function clientContext(caller: Caller, parts: ClientContextParts = {}): C
       issuedAt: token.issuedAt,
       expiresAt: token.expiresAt,
     }),
-    claims: structuredClone(parts.claims ?? claimsView(caller)),
-    extra: structuredClone(parts.extra ?? {}),
+    claims: parts.claims ? ownCopy(parts.claims) : claimsView(caller),
+    extra: ownCopy(parts.extra ?? {}),
     ...(parts.ipAddress && { ipAddress: parts.ipAddress }),
     ...(parts.userAgent && { userAgent: parts.userAgent.slice(0, 256) }),
   });
@@ -65,6 +65,7 @@ function claimsView(caller: Caller): Record<string, unknown> {
     roles: [...caller.roles],
     ...(caller.actors.length > 0 && { act: caller.actors.reduceRight<object>(nestActor, {}) }),
     ...(caller.task && { task_id: caller.task }),
+    ...(caller.constraints && { constraints: caller.constraints }),
     ...(token && {
       iss: token.issuer,
       aud: [...token.audience],
@@ -80,11 +81,19 @@ function nestActor(inner: object, actor: PrincipalId): object {
   return Object.keys(inner).length > 0 ? { sub: actor, act: inner } : { sub: actor };
 }
 
+/** What was frozen here, down to its leaves: a value that is only frozen on top could still change under a handler. */
+const frozen = new WeakSet<object>();
+
+/** Verified claims, which an authenticator froze once, are shared by all calls of a token; anything else is copied. */
+function ownCopy<T extends object>(value: T): T {
+  return frozen.has(value) ? value : structuredClone(value);
+}
+
 /** Freezes a plain value and everything in it. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) deepFreeze(inner);
+  if (typeof value === "object" && value !== null && !frozen.has(value)) {
+    for (const inner of Object.values(Object.freeze(value))) deepFreeze(inner);
+    frozen.add(value);
   }
   return value;
 }

@@ -24,7 +24,7 @@ function world(commits: () => Promise<void>) {
     description: "c",
     effect: "write",
     guards: [publicTool()],
-    approval: { exempt: "test" },
+    approval: { exempt: "test", evenUntrusted: true },
   } as const;
   server.tool("change", { ...common, timeoutMs: 100 }, async (_args, { db }) => {
     await db.write(async () => undefined);

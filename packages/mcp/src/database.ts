@@ -8,7 +8,7 @@
  * Does not: undo. What committed stays, and the call's answer says so.
  */
 import { type Caller, type Clock, DeputizeError } from "@deputize/core";
-import type { Store, Tx } from "@deputize/store";
+import { type DataVersions, type Store, type Tx, readVersions } from "@deputize/store";
 import type { ReadDatabase, WriteDatabase } from "./context.ts";
 
 /** Where the call's one effect stands. `committing` is past the last check: it may only be waited for. */
@@ -20,6 +20,8 @@ export interface CallDatabase {
   state(): EffectState;
   /** The audit entry of the committed effect. */
   entryId(): string | undefined;
+  /** Versions of the declared data, from before the first reading. Undefined when nothing was read, or nothing is declared. */
+  versions(): DataVersions | undefined;
   /** Waits until an effect that is being committed has an outcome. */
   settled(): Promise<void>;
 }
@@ -28,6 +30,8 @@ export interface CallDatabaseOptions {
   readonly store: Store | undefined;
   readonly caller: Caller;
   readonly clock: Clock;
+  /** Tags of the data whose versions are told. */
+  readonly dataTags?: readonly string[] | undefined;
   /** On the monotonic clock. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
@@ -42,6 +46,8 @@ export function callDatabase(options: CallDatabaseOptions): CallDatabase {
   let state: EffectState = "none";
   let entryId: string | undefined;
   let commit: Promise<unknown> = Promise.resolve();
+  let taking: Promise<void> | undefined;
+  let versions: DataVersions | undefined = options.dataTags?.length === 0 ? {} : undefined;
 
   function remainingMs(): number {
     const left = deadlineMs - clock.monotonicMs();
@@ -58,7 +64,16 @@ export function callDatabase(options: CallDatabaseOptions): CallDatabase {
   async function read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     if (state === "open")
       throw new DeputizeError("internal", "inside of `write`, read through its own transaction");
-    return store().asCaller(caller, work, { readOnly: true, deadlineMs: remainingMs(), signal });
+    const inTransaction = async (tx: Tx): Promise<T> => {
+      // Every reading waits for it, also one that runs beside the first: what it finds is then no older than the versions.
+      await (taking ??= take(tx));
+      return work(tx);
+    };
+    return store().asCaller(caller, inTransaction, { readOnly: true, deadlineMs: remainingMs(), signal });
+  }
+
+  async function take(tx: Tx): Promise<void> {
+    if (options.dataTags?.length) versions = await readVersions(tx, options.dataTags);
   }
 
   async function perform<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -101,6 +116,7 @@ export function callDatabase(options: CallDatabaseOptions): CallDatabase {
     writer: Object.freeze({ read, write }),
     state: () => state,
     entryId: () => entryId,
+    versions: () => versions,
     settled: async () => {
       await commit;
     },

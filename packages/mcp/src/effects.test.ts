@@ -68,7 +68,7 @@ beforeAll(async () => {
       description: "Comes back late",
       effect: "write",
       guards,
-      approval: { exempt: "test of time" },
+      approval: { exempt: "test of time", evenUntrusted: true },
       timeoutMs: 150,
       input: note,
     },
@@ -121,6 +121,38 @@ const codeOf = (result: ToolCallResult) =>
 const approvalOf = (result: ToolCallResult) =>
   result._meta?.[META.approval] as { id: string; summary: string } | undefined;
 const TRUSTED = { [META.context]: { integrity: "trusted" } };
+
+describe("a call that is sent again under its id", () => {
+  const edit = (who: ReturnType<typeof alice>, meta: Record<string, unknown>, body: string) =>
+    who.callTool("edit_note", { note_id: NOTE.alice2, body }, { ...TRUSTED, ...meta });
+
+  it("has its effect once, for that agent and person, when its run outlives its process [SR-14]", async () => {
+    const meta = { [META.callId]: "call-of-a-lasting-run", [META.once]: true };
+    expect((await edit(alice(), meta, "first")).isError).not.toBe(true);
+    const again = await edit(alice(), meta, "second");
+    expect(codeOf(again)).toBe("conflict");
+    expect(await bodyOf(NOTE.alice2)).toBe("first");
+    // Another person's call of that id is another call.
+    expect(codeOf(await edit(clientOf(server, "bob"), meta, "theirs"))).not.toBe("conflict");
+    // An effect that was rolled back has not been.
+    const failing = { ...meta, [META.callId]: "rolled-back" };
+    duringWork = () => {
+      throw new Error("no");
+    };
+    expect((await edit(alice(), failing, "third")).isError).toBe(true);
+    duringWork = () => {};
+    expect((await edit(alice(), failing, "third")).isError).not.toBe(true);
+    expect(await bodyOf(NOTE.alice2)).toBe("third");
+  });
+
+  it("is a call like any other without that", async () => {
+    const meta = { [META.callId]: "plain" };
+    await edit(alice(), meta, "one");
+    await edit(alice(), meta, "two");
+    expect(await bodyOf(NOTE.alice2)).toBe("two");
+    await edit(alice(), {}, "note of alice2");
+  });
+});
 
 describe("rows belong to the caller", () => {
   it("gives a tool that forgets its filter only the caller's rows [SR-02]", async () => {
@@ -176,6 +208,31 @@ describe("a write in an untrusted context", () => {
       outcome: "allowed",
       id: result._meta?.[META.entryId],
     });
+  });
+
+  it("forgets the results of its tenant when it is committed, and only then [PR-F22]", async () => {
+    const own = world.server({ name: "cached" });
+    const guards = [requireAuth()];
+    let reads = 0;
+    own.tool("count", { description: "c", effect: "read", guards, cache: { ttlMs: 60_000 } }, () => ({
+      reads: (reads += 1),
+    }));
+    own.tool("touch", { description: "t", effect: "write", guards }, async (_args, { db }) => {
+      await db.write(async (tx) => {
+        await tx.query("UPDATE notes.note SET version = version");
+        await duringWork();
+      });
+      return {};
+    });
+    const bob = clientOf(own, "bob");
+    const count = async () => (await bob.callTool("count")).structuredContent?.["reads"];
+    expect([await count(), await count()]).toEqual([1, 1]);
+    duringWork = () => Promise.reject(new Error("rolled back"));
+    expect(codeOf(await clientOf(own, "alice").callTool("touch", {}, TRUSTED))).toBe("internal");
+    expect(await count()).toBe(1);
+    duringWork = () => {};
+    expect(codeOf(await clientOf(own, "alice").callTool("touch", {}, TRUSTED))).toBeUndefined();
+    expect([await count(), await count()]).toEqual([2, 2]);
   });
 
   it("changes nothing when the entry cannot be written [PR-D20]", async () => {

@@ -1,10 +1,11 @@
 import type { Caller, PrincipalId } from "@deputize/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { clientContext } from "./client-context.ts";
 import {
   type Guard,
   all,
   any,
+  asGuard,
   checkGuards,
   guard,
   hasAllRoles,
@@ -79,6 +80,34 @@ describe("guards", () => {
     expect(await allows(any(broken, requireAuth()))).toBe(true);
   });
 
+  it("stays shut when the broken guard is hidden in a rule made of several [PR-D06]", async () => {
+    const silent = guard({ name: "silent", check: () => undefined as unknown as boolean });
+    for (const one of [broken, silent]) {
+      expect(await allows(not(all(one)))).toBe(false);
+      expect(await allows(not(all(requireAuth(), one)))).toBe(false);
+      expect(await allows(not(any(one)))).toBe(false);
+      expect(await allows(not(any(hasRole("admin"), one)))).toBe(false);
+      expect(await allows(all(requireAuth(), not(any(one))))).toBe(false);
+      expect(await allows(any(not(all(one)), hasRole("admin")))).toBe(false);
+      expect(await allows(not(all(hasRole("admin"), one)))).toBe(true);
+      expect(await allows(any(one, requireAuth()))).toBe(true);
+    }
+  });
+
+  it("stays shut when the guard within does not answer in time", async () => {
+    vi.useFakeTimers();
+    try {
+      const never = guard({ name: "never", check: () => new Promise<boolean>(() => {}) });
+      const asked = Promise.all(
+        [never, not(never), not(all(never)), not(any(never))].map((one) => allows(one)),
+      );
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(await asked).toEqual([false, false, false, false]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("takes only `true` for a yes", async () => {
     for (const answer of [1, "yes", {}, undefined, null]) {
       expect(await allows(guard({ name: "odd", check: () => answer as unknown as boolean }))).toBe(false);
@@ -125,5 +154,30 @@ describe("guards", () => {
       requestId: "r",
     };
     expect((await checkGuards([], input)).allowed).toBe(false);
+  });
+});
+
+describe("a guard that was declared wrong", () => {
+  /** What a list read from somewhere else may turn out to be. */
+  const none = [] as unknown as [string];
+  const noGuards = [] as unknown as [Guard];
+  const nothing: readonly [string, () => unknown][] = [
+    ["hasRole()", () => hasRole(...none)],
+    ["hasAllRoles()", () => hasAllRoles(...none)],
+    ["hasScope()", () => hasScope(...none)],
+    ["hasAllScopes()", () => hasAllScopes(...none)],
+    ["requireClientId()", () => requireClientId(...none)],
+    ["hasTenant()", () => hasTenant(...none)],
+    ["a list in place of names", () => hasRole(["admin"] as never)],
+    ["an empty name", () => hasAllScopes("read", "")],
+    ["a name that is not there", () => not(hasRole(undefined as never))],
+    ["all()", () => all(...noGuards)],
+    ["not(any())", () => not(any(...noGuards))],
+    ["no guard at all", () => asGuard(undefined as never)],
+    ["a guard without a check", () => asGuard({ name: "x" } as never)],
+    ["a guard without a name", () => asGuard({ check: () => true } as never)],
+  ];
+  it.each(nothing)("stops the start, and lets nobody in: %s [PR-D09]", (_name, declare) => {
+    expect(declare).toThrow(expect.objectContaining({ code: "config_invalid" }));
   });
 });

@@ -2,7 +2,7 @@
  * Guards: rules that a caller must pass before a tool, resource or prompt exists for it.
  *
  * Guarantees: only the value `true` allows; a guard that throws, takes longer than 5 s, or answers anything
- * else refuses. A tool without a guard does not register (definition.ts).
+ * else refuses. A tool without a guard does not register (definition.ts), nor does a guard that names nothing to ask for.
  * Does not: look at arguments. Whose order it is, is an argument guard's question (argument-guards.ts).
  */
 import { type Caller, type Effect, DeputizeError, readScope, scopeCovers } from "@deputize/core";
@@ -42,9 +42,25 @@ export function guard(parts: Guard): Guard {
   return parts;
 }
 
-/** Gives a bare function the shape of a guard. */
+/** Gives a bare function the shape of a guard. Throws `config_invalid` for what is none. */
 export function asGuard(like: GuardLike): Guard {
-  return typeof like === "function" ? { name: like.name || "custom guard", check: like } : like;
+  if (typeof like === "function") return { name: like.name || "custom guard", check: like };
+  const { name, check } = (like ?? {}) as Partial<Guard>;
+  if (!name || typeof check !== "function")
+    throw new DeputizeError("config_invalid", "a guard is a function, or has a `name` and a `check`");
+  return like;
+}
+
+/** What a guard of JavaScript may be given: a list without names would ask for nothing, hence let everybody in. */
+function named(guardName: string, names: readonly string[]): void {
+  if (names.length > 0 && names.every((name) => typeof name === "string" && name !== "")) return;
+  throw new DeputizeError("config_invalid", `${guardName} needs one name or more, each a text of its own`);
+}
+
+/** Guards inside of a guard, at least one. */
+function someGuards(guardName: string, likes: readonly GuardLike[]): Guard[] {
+  if (likes.length === 0) throw new DeputizeError("config_invalid", `${guardName} needs one guard or more`);
+  return likes.map(asGuard);
 }
 
 /** Any authenticated caller. */
@@ -59,6 +75,7 @@ export function publicTool(): Guard {
 
 /** At least one of these roles. */
 export function hasRole(...roles: [string, ...string[]]): Guard {
+  named("hasRole", roles);
   return {
     name: `hasRole(${roles.join(", ")})`,
     check: ({ caller }) => roles.some((role) => caller.roles.includes(role)),
@@ -68,6 +85,7 @@ export function hasRole(...roles: [string, ...string[]]): Guard {
 
 /** Every one of these roles. */
 export function hasAllRoles(...roles: [string, ...string[]]): Guard {
+  named("hasAllRoles", roles);
   return {
     name: `hasAllRoles(${roles.join(", ")})`,
     check: ({ caller }) => roles.every((role) => caller.roles.includes(role)),
@@ -77,6 +95,7 @@ export function hasAllRoles(...roles: [string, ...string[]]): Guard {
 
 /** At least one of these scopes: the same text, or covered when it has three parts. */
 export function hasScope(...scopes: [string, ...string[]]): Guard {
+  named("hasScope", scopes);
   return {
     name: `hasScope(${scopes.join(", ")})`,
     scopes,
@@ -88,6 +107,7 @@ export function hasScope(...scopes: [string, ...string[]]): Guard {
 
 /** Every one of these scopes. */
 export function hasAllScopes(...scopes: [string, ...string[]]): Guard {
+  named("hasAllScopes", scopes);
   return {
     name: `hasAllScopes(${scopes.join(", ")})`,
     scopes,
@@ -99,6 +119,7 @@ export function hasAllScopes(...scopes: [string, ...string[]]): Guard {
 
 /** Exactly one of these client ids. */
 export function requireClientId(...clientIds: [string, ...string[]]): Guard {
+  named("requireClientId", clientIds);
   return {
     name: `requireClientId(${clientIds.join(", ")})`,
     check: ({ caller }) => clientIds.includes(caller.clientId),
@@ -113,6 +134,7 @@ export function requireTenant(): Guard {
 
 /** A caller of one of these tenants. */
 export function hasTenant(...tenants: [string, ...string[]]): Guard {
+  named("hasTenant", tenants);
   return {
     name: `hasTenant(${tenants.join(", ")})`,
     check: ({ caller }) => tenants.includes(caller.tenant),
@@ -120,31 +142,42 @@ export function hasTenant(...tenants: [string, ...string[]]): Guard {
   };
 }
 
-/** All of these guards. */
+/** All of these guards, asked in order until one says no. One that is broken refuses, and a `not` around it does not help. */
 export function all(...likes: [GuardLike, ...GuardLike[]]): Guard {
-  const guards = likes.map(asGuard);
+  const guards = someGuards("all", likes);
   return {
     name: `all(${guards.map((g) => g.name).join(", ")})`,
-    check: async (input) => (await checkGuards(guards, input)).allowed,
-  };
-}
-
-/** Any one of these guards. One that throws counts as refusing; the others still may allow. */
-export function any(...likes: [GuardLike, ...GuardLike[]]): Guard {
-  const guards = likes.map(asGuard);
-  return {
-    name: `any(${guards.map((g) => g.name).join(", ")})`,
     check: async (input) => {
-      for (const one of guards) if ((await checkGuards([one], input)).allowed) return true;
-      return false;
+      for (const one of guards) if (!yesOrNo(one, await answerOf(one, input))) return false;
+      return true;
     },
   };
 }
 
-/** The opposite of a guard. One that throws still refuses: a broken rule never opens a door. */
+/** Any one of these guards. One that is broken counts as refusing; the others still may allow. */
+export function any(...likes: [GuardLike, ...GuardLike[]]): Guard {
+  const guards = someGuards("any", likes);
+  return {
+    name: `any(${guards.map((g) => g.name).join(", ")})`,
+    check: async (input) => {
+      const answers: [Guard, Answer][] = [];
+      for (const one of guards) {
+        const answer = await answerOf(one, input);
+        if (answer === true) return true;
+        answers.push([one, answer]);
+      }
+      return answers.some(([one, answer]) => yesOrNo(one, answer));
+    },
+  };
+}
+
+/** The opposite of a guard. One that is broken still refuses: a broken rule never opens a door. */
 export function not(like: GuardLike): Guard {
   const inner = asGuard(like);
-  return { name: `not(${inner.name})`, check: async (input) => (await inner.check(input)) === false };
+  return {
+    name: `not(${inner.name})`,
+    check: async (input) => !yesOrNo(inner, await answerOf(inner, input)),
+  };
 }
 
 export type GuardDecision =
@@ -163,7 +196,7 @@ export async function checkGuards(guards: readonly Guard[], input: GuardInput): 
   let first: { guard: string; denial: string } | undefined;
   const missing = new Set<string>();
   for (const one of guards) {
-    if (await passes(one, input)) continue;
+    if ((await answerOf(one, input)) === true) continue;
     const scopes = missingScopesOf(one, input);
     first ??= { guard: one.name, denial: denialOf(one, input) };
     if (scopes.length === 0) return { allowed: false, ...first };
@@ -175,18 +208,28 @@ export async function checkGuards(guards: readonly Guard[], input: GuardInput): 
 /** A rule that asks another system may take this long; every list asks all of them. */
 const GUARD_TIMEOUT_MS = 5_000;
 
-async function passes(one: Guard, input: GuardInput): Promise<boolean> {
+/** What a rule says. It is broken when it throws, is late, or says neither yes nor no: then its opposite holds no more than it. */
+type Answer = boolean | "broken";
+
+async function answerOf(one: Guard, input: GuardInput): Promise<Answer> {
   try {
-    const answer = one.check(input);
-    return (typeof answer === "boolean" ? answer : await inTime(answer)) === true;
+    const asked = one.check(input);
+    const answer: unknown = typeof asked === "boolean" ? asked : await inTime(asked);
+    return typeof answer === "boolean" ? answer : "broken";
   } catch {
-    return false; // A broken rule refuses.
+    return "broken";
   }
 }
 
-async function inTime(answer: Promise<boolean>): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(false), GUARD_TIMEOUT_MS);
+/** Throws for a broken rule, so that no rule made of it holds either. */
+function yesOrNo(one: Guard, answer: Answer): boolean {
+  if (answer === "broken") throw new DeputizeError("internal", `the guard ${one.name} gave no answer`);
+  return answer;
+}
+
+async function inTime(answer: Promise<boolean>): Promise<unknown> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), GUARD_TIMEOUT_MS);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

@@ -3,10 +3,17 @@
  * `_meta`.
  *
  * Guarantees: bounded and typed; what is missing reads as the careful value, so a call without a context note
- * counts as made in an untrusted context (SR-06).
+ * counts as made in an untrusted context, whose content is for the caller alone (SR-06).
  */
+import {
+  type Integrity,
+  LINKS_MAX,
+  ORIGIN,
+  type Origin,
+  type Readers,
+  parseLabel,
+} from "@deputize/guardrails/flow";
 import { z } from "zod";
-import type { ContextIntegrity } from "./approval.ts";
 import { META } from "./results.ts";
 
 type OperationKind = "tool" | "resource" | "prompt" | "completion" | "protocol";
@@ -24,28 +31,45 @@ export interface Operation {
 /** What the calling agent says about the call. None of it grants anything. */
 export interface CallNotes {
   readonly callId?: string | undefined;
+  /** The call may be sent again under its id, and is to have its effect once. */
+  readonly once?: boolean | undefined;
   readonly approvalId?: string | undefined;
   readonly runId?: string | undefined;
   readonly conversationId?: string | undefined;
-  readonly integrity: ContextIntegrity;
+  /** What the model had been given when it chose the call. No readers: it does not say. */
+  readonly context: {
+    readonly integrity: Integrity;
+    readonly readers?: Readers | undefined;
+    readonly source: string;
+  };
   readonly argumentSources?: Readonly<Record<string, string>> | undefined;
+  /** Where the value of each argument stands in what the model was given. */
+  readonly origins?: Readonly<Record<string, readonly Origin[]>> | undefined;
+  /** W3C trace context of the caller's own span, where it came with the message and not with the request. */
+  readonly traceparent?: string | undefined;
 }
 
 const NOTE = z.string().min(1).max(128).optional();
 
 const NOTES = z.looseObject({
   [META.callId]: NOTE,
+  [META.once]: z.boolean().optional(),
   [META.approvalId]: NOTE,
   [META.runId]: NOTE,
   [META.conversationId]: NOTE,
+  traceparent: z.string().max(128).optional(),
   [META.context]: z.looseObject({ integrity: z.string().max(32) }).optional(),
   [META.argumentSources]: z.record(z.string().max(64), z.string().max(32)).optional(),
+  // What cannot be read explains nothing, and costs no call: it decides nothing either.
+  [META.origins]: z.record(z.string().max(64), z.array(ORIGIN).max(LINKS_MAX)).optional().catch(undefined),
 });
 
 const NAMED = z.looseObject({
   name: z.string().min(1).max(128),
   arguments: z.record(z.string(), z.unknown()).optional(),
 });
+/** What a prompt takes is text; said here, as the protocol layer would tell its own schema (and `internal`). */
+const PROMPT = NAMED.extend({ arguments: z.record(z.string(), z.string()).optional() });
 const READ = z.looseObject({ uri: z.string().min(1).max(2048) });
 const COMPLETE = z.looseObject({
   ref: z.union([
@@ -61,7 +85,7 @@ const MESSAGE = z
 
 const OPERATIONS: Readonly<Record<string, z.ZodType>> = {
   "tools/call": NAMED,
-  "prompts/get": NAMED,
+  "prompts/get": PROMPT,
   "resources/read": READ,
   "completion/complete": COMPLETE,
 };
@@ -126,12 +150,23 @@ function readTarget(
 function readNotes(notes: z.infer<typeof NOTES>): CallNotes {
   return {
     callId: notes[META.callId],
+    once: notes[META.once],
     approvalId: notes[META.approvalId],
     runId: notes[META.runId],
     conversationId: notes[META.conversationId],
-    integrity: notes[META.context]?.integrity === "trusted" ? "trusted" : "untrusted",
+    context: readContext(notes[META.context]),
     argumentSources: notes[META.argumentSources],
+    origins: notes[META.origins] as CallNotes["origins"],
+    traceparent: notes.traceparent,
   };
+}
+
+/** A note that only says `trusted` is one too; readers that cannot be read are nobody's. */
+function readContext(note: Readonly<Record<string, unknown>> | undefined): CallNotes["context"] {
+  const integrity = note?.["integrity"] === "trusted" ? "trusted" : "untrusted";
+  if (note?.["readers"] === undefined) return { integrity, source: "" };
+  const { readers, source } = parseLabel({ source: "", ...note });
+  return { integrity, readers, source: /\p{Cc}/u.test(source) ? "" : source };
 }
 
 /** A message that is no operation of ours still leaves one entry when it is refused. */
@@ -141,6 +176,6 @@ export function protocolOperation(method: string): Operation {
     method,
     target: method.slice(0, 128),
     args: {},
-    notes: { integrity: "untrusted" },
+    notes: { context: { integrity: "untrusted", source: "" } },
   };
 }

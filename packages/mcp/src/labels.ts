@@ -5,7 +5,8 @@
  * Guarantees: a tool that declares nothing is untrusted.
  * Does not: look into the text; a label comes from what the tool declares that it reads.
  */
-import type { Caller, PrincipalId } from "@deputize/core";
+import type { Caller } from "@deputize/core";
+import type { Label } from "@deputize/guardrails/flow";
 
 /**
  * What a tool reads. `own`: only values written by the caller or by us about the caller. `mixed`: the caller's
@@ -13,12 +14,8 @@ import type { Caller, PrincipalId } from "@deputize/core";
  */
 export type Reads = "own" | "mixed" | "public-untrusted";
 
-export interface ResultLabel {
-  readonly integrity: "trusted" | "untrusted";
-  readonly readers: "public" | readonly PrincipalId[];
-  /** Where it came from: `<server>/<tool>`. */
-  readonly source: string;
-}
+/** Its source is `<server>/<tool>`. */
+export type ResultLabel = Label;
 
 /** The label of what a definition returns to this caller. */
 export function labelFor(reads: Reads | undefined, caller: Caller, source: string): ResultLabel {

@@ -4,9 +4,12 @@ import { InMemoryTransport, createRequestStateCodec } from "@modelcontextprotoco
 import { describe, expect, it } from "vitest";
 import { Catalogue } from "./admission.ts";
 import { memoryAudit } from "./audit-sink.ts";
+import { Background } from "./background.ts";
 import { toolDefinition } from "./definition.ts";
+import { ErrorMap } from "./error-map.ts";
 import { publicTool } from "./guards.ts";
 import { protocolServer } from "./protocol.ts";
+import { ephemeralSessions } from "./session-stores.ts";
 
 describe("the protocol layer", () => {
   it("refuses lists and calls that came without a caller, whatever the transport", async () => {
@@ -26,11 +29,19 @@ describe("the protocol layer", () => {
         store: undefined,
         audit,
         approvals: undefined,
-        ephemeral: () => openEphemeral(),
+        runGate: undefined,
+        approvalUrl: undefined,
+        secrets: {},
+        sessions: ephemeralSessions(() => openEphemeral()),
         clock: systemClock,
         middleware: () => [],
         sessionTtlMs: undefined,
         maxResultBytes: 1000,
+        results: undefined as never,
+        background: new Background(),
+        credentialHeaders: new Set(),
+        errors: new ErrorMap(),
+        mac: () => "",
       },
       stateCodec: createRequestStateCodec({ key: new Uint8Array(32) }),
       arrivalOf: () => undefined,

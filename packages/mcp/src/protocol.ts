@@ -22,7 +22,8 @@ import {
 import type { CallServices, Visit } from "./visit.ts";
 import { type Asker, type Catalogue, visible } from "./admission.ts";
 import { type CallOutcome, type CallWire, performCall } from "./call.ts";
-import type { Definition, PromptMessages, ResourceContent } from "./definition.ts";
+import { type Definition, mayAsk } from "./definition.ts";
+import type { PromptMessages, ResourceContent } from "./options.ts";
 import { META, type ContentResult, isContentResult, renderError, renderObject } from "./results.ts";
 
 const INVALID_PARAMS = -32602;
@@ -32,6 +33,8 @@ export interface Arrival extends Asker {
   readonly visit?: Visit;
   /** Set once the protocol layer handed the call over. */
   started?: boolean;
+  /** Set when the call was performed already and only its answer is left to write. */
+  outcome?: CallOutcome;
 }
 
 export interface ProtocolHost {
@@ -87,8 +90,10 @@ export function protocolServer(host: ProtocolHost): Server {
     const { visit } = found;
     if (!visit) throw new ProtocolError(-32603, "this request was not admitted");
     found.started = true;
-    if (!visit.definition || visit.closed) return { visit };
-    const outcome = await performCall(host.services, visit, visit.definition, wireOf(host, server, context));
+    if (!visit.definition || (visit.closed && !found.outcome)) return { visit };
+    const outcome =
+      found.outcome ??
+      (await performCall(host.services, visit, visit.definition, wireOf(host, server, context)));
     return { visit, definition: visit.definition, outcome };
   };
 
@@ -147,7 +152,8 @@ export function protocolServer(host: ProtocolHost): Server {
   const { subscriptions } = host;
   if (subscriptions && has("resource")) {
     server.setRequestHandler("resources/subscribe", async (request, context) => {
-      const uris = (await shown("resource", context)).map((d) => d.resource?.uri);
+      const readable = await visible(host.catalogue.all("resource"), arrival(context));
+      const uris = readable.map((d) => d.resource?.uri);
       if (!uris.includes(request.params.uri))
         throw new ResourceNotFoundError(request.params.uri, "Resource not found");
       if (subscriptions.size >= 100) throw new ProtocolError(INVALID_PARAMS, "too many subscriptions");
@@ -224,7 +230,11 @@ function metaOf(visit: Visit, entryId: string | undefined): Record<string, unkno
   return { [META.requestId]: visit.requestId, ...(entryId && { [META.entryId]: entryId }) };
 }
 
-function toolResult(visit: Visit, outcome: Exclude<CallOutcome, { kind: "input_required" }>): CallToolResult {
+/** A tool's outcome as its result. */
+export function toolResult(
+  visit: Visit,
+  outcome: Exclude<CallOutcome, { kind: "input_required" }>,
+): CallToolResult {
   const meta = metaOf(visit, outcome.entryId);
   // What a refusal says is ours, so it taints nothing.
   if (outcome.kind === "error") {
@@ -242,16 +252,24 @@ function toolResult(visit: Visit, outcome: Exclude<CallOutcome, { kind: "input_r
       _meta: { ...labelled, [META.approval]: outcome.approval },
     };
   }
+  const { effect, versions, validUntil } = outcome.basis;
+  const told = {
+    ...labelled,
+    [META.effect]: effect,
+    ...(visit.definition?.holds && { [META.holds]: visit.definition.holds }),
+    ...(versions && { [META.versions]: versions }),
+    ...(validUntil !== undefined && { [META.validUntil]: validUntil }),
+  };
   if (isContentResult(outcome.value)) {
     const { content, structuredContent, isError } = outcome.value as ContentResult;
     return {
       content,
       ...(structuredContent && { structuredContent }),
       ...(isError && { isError }),
-      _meta: labelled,
+      _meta: told,
     };
   }
-  return renderObject(outcome.value as object, labelled);
+  return renderObject(outcome.value as object, told);
 }
 
 /** The value of a finished read, or the protocol error that stands for its refusal. */
@@ -297,7 +315,7 @@ const WAITING_SCHEMA = {
 
 function listedTool(definition: Definition): Tool {
   const { outputJsonSchema: output, hints } = definition;
-  const mayWait = definition.effect !== "read" && definition.exempt === undefined;
+  const mayWait = mayAsk(definition);
   return {
     name: definition.name,
     ...(definition.title && { title: definition.title }),
@@ -312,8 +330,9 @@ function listedTool(definition: Definition): Tool {
       readOnlyHint: definition.effect === "read",
       destructiveHint: definition.effect === "sensitive",
       ...(hints.idempotent !== undefined && { idempotentHint: hints.idempotent }),
-      openWorldHint: hints.openWorld ?? false,
+      openWorldHint: hints.openWorld ?? !["owner", "house"].includes(definition.sends as string),
     },
+    ...listedMeta(definition),
   };
 }
 
@@ -331,7 +350,23 @@ function listedCommon(definition: Definition) {
     ...(definition.title && { title: definition.title }),
     description: definition.description,
     mimeType: definition.resource?.mimeType ?? "text/plain",
+    ...listedTags(definition),
   };
+}
+
+/** A tool's, with who reads what it is given; a list of principals is told as no more than that there is one. */
+function listedMeta({ tags, sends }: Definition) {
+  const told = typeof sends === "string" ? sends : "by the call";
+  const meta = {
+    ...(tags.length > 0 && { [META.tags]: [...tags] }),
+    ...(told !== "owner" && { [META.sends]: told }),
+  };
+  return Object.keys(meta).length > 0 ? { _meta: meta } : {};
+}
+
+/** The protocol has no member for them. */
+function listedTags({ tags }: Definition) {
+  return tags.length > 0 ? { _meta: { [META.tags]: [...tags] } } : {};
 }
 
 function listedPrompt(definition: Definition) {
@@ -340,5 +375,6 @@ function listedPrompt(definition: Definition) {
     ...(definition.title && { title: definition.title }),
     description: definition.description,
     arguments: [...(definition.promptArguments ?? [])],
+    ...listedTags(definition),
   };
 }

@@ -4,21 +4,29 @@
  * Guarantees: an error shows a code of the closed set and a safe message, and nothing else of what was thrown;
  * every answer, refusals included, carries the id of its audit entry, so that its receipt can be opened.
  */
-import { DeputizeError, isDeputizeError } from "@deputize/core";
+import type { DeputizeError } from "@deputize/core";
 import type { CallToolResult } from "@modelcontextprotocol/server";
 
 /** Keys of `_meta` that this product speaks. */
 export const META = {
   entryId: "deputize/entry_id",
   label: "deputize/label",
+  effect: "deputize/effect",
+  versions: "deputize/versions",
+  validUntil: "deputize/valid_until",
   approval: "deputize/approval",
   approvalId: "deputize/approval_id",
   callId: "deputize/call_id",
+  once: "deputize/once",
   runId: "deputize/run_id",
   conversationId: "deputize/conversation_id",
   context: "deputize/context",
   argumentSources: "deputize/argument_sources",
+  origins: "deputize/origins",
+  holds: "deputize/holds",
+  sends: "deputize/sends",
   requestId: "deputize/request_id",
+  tags: "deputize/tags",
 } as const;
 
 const contentResults = new WeakSet<object>();
@@ -67,10 +75,4 @@ export function renderError(
     },
     _meta: meta,
   };
-}
-
-/** Anything thrown, as an error that may be shown. */
-export function safeError(error: unknown): DeputizeError {
-  if (isDeputizeError(error)) return error;
-  return new DeputizeError("internal", "something went wrong on our side", { cause: error });
 }

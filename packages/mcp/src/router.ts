@@ -5,9 +5,17 @@
  * since model providers take only letters, digits, `_` and `-`.
  */
 import { DeputizeError, type Effect } from "@deputize/core";
-import type { z } from "zod";
+import { type OwnedArguments, withOwnership } from "./argument-guards.ts";
 import {
   type Definition,
+  checkedName,
+  promptDefinition,
+  resourceDefinition,
+  toolDefinition,
+} from "./definition.ts";
+import { type Guard, type GuardLike, asGuard } from "./guards.ts";
+import { type Middleware, checkedMiddleware } from "./middleware/middleware.ts";
+import {
   type PromptHandler,
   type PromptOptions,
   type ResourceHandler,
@@ -15,35 +23,46 @@ import {
   type ResourceTemplateOptions,
   type ToolHandler,
   type ToolOptions,
-  checkedName,
-  promptDefinition,
-  resourceDefinition,
-  toolDefinition,
-} from "./definition.ts";
-import { type Guard, type GuardLike, asGuard } from "./guards.ts";
-import type { Middleware } from "./middleware.ts";
+  assertOptions,
+} from "./options.ts";
+import type { InputSchema } from "./schema.ts";
 
 export interface RouterOptions {
   readonly prefix?: string;
   readonly guards?: readonly GuardLike[];
   readonly middleware?: readonly Middleware[];
+  /**
+   * Argument name → whose the thing is that it names: every tool, prompt and resource template with that argument is
+   * guarded by it, and one with another argument `id`, `…_id` or `…Id` that has no guard does not register.
+   */
+  readonly owned?: OwnedArguments;
 }
+
+const ROUTER_OPTIONS: Readonly<Record<keyof RouterOptions, true>> = {
+  prefix: true,
+  guards: true,
+  middleware: true,
+  owned: true,
+};
 
 export class MCPRouter {
   readonly #prefix: string;
   readonly #guards: readonly Guard[];
   readonly #middleware: Middleware[];
+  readonly #owned: OwnedArguments | undefined;
   readonly #definitions: Definition[] = [];
   #mounted = false;
 
   constructor(options: RouterOptions = {}) {
+    assertOptions("MCPRouter", options, ROUTER_OPTIONS);
     this.#prefix = options.prefix === undefined ? "" : `${checkedName(options.prefix)}_`;
     this.#guards = (options.guards ?? []).map(asGuard);
-    this.#middleware = [...(options.middleware ?? [])];
+    this.#middleware = [...checkedMiddleware(options.middleware ?? [])];
+    this.#owned = options.owned;
   }
 
   /** Declares a tool. Throws `config_invalid` when its options cannot be kept. */
-  tool<S extends z.ZodRawShape = Record<never, never>, E extends Effect = Effect, R extends object = object>(
+  tool<S extends InputSchema = Record<never, never>, E extends Effect = Effect, R extends object = object>(
     name: string,
     options: ToolOptions<S, E, R>,
     handler: ToolHandler<S, E, NoInfer<R>>,
@@ -62,7 +81,7 @@ export class MCPRouter {
   }
 
   /** Declares a prompt. */
-  prompt<S extends z.ZodRawShape = Record<never, never>>(
+  prompt<S extends InputSchema = Record<never, never>>(
     name: string,
     options: PromptOptions<S>,
     handler: PromptHandler<S>,
@@ -79,7 +98,7 @@ export class MCPRouter {
   /** Adds middleware to everything declared here. */
   use(...middleware: readonly Middleware[]): this {
     this.#refuseAfterMount();
-    this.#middleware.push(...middleware);
+    this.#middleware.push(...checkedMiddleware(middleware));
     return this;
   }
 
@@ -99,9 +118,14 @@ export class MCPRouter {
     return this.#guards;
   }
 
+  /** A definition with the guards of its arguments. */
+  protected ownership(definition: Definition): Definition {
+    return withOwnership(definition, this.#owned);
+  }
+
   protected add(definition: Definition): this {
     this.#refuseAfterMount();
-    this.#definitions.push(definition);
+    this.#definitions.push(this.ownership(definition));
     return this;
   }
 

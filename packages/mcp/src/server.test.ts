@@ -112,8 +112,21 @@ describe("authenticate first", () => {
   });
 
   it("refuses when enrichment fails, and shows what it found otherwise [PR-D18] [PR-F10]", async () => {
-    const failing = makeServer({ onAuthenticate: () => Promise.reject(new Error("down")) });
-    expect((await clientOf(failing, "alice+analyst").send("tools/list")).status).toBe(401);
+    const call = { name: "report", arguments: { year: 2026 } };
+    for (const onAuthenticate of [
+      () => Promise.reject(new Error("down")),
+      () => {
+        throw new Error("down");
+      },
+      () => ({ cannot: () => "be copied" }),
+    ]) {
+      const failing = makeServer({ onAuthenticate });
+      const response = await clientOf(failing, "alice+analyst").send("tools/call", call);
+      expect(response.status).toBe(401);
+      expect(response.headers.get("www-authenticate")).toContain('error="invalid_token"');
+      expect(await response.text()).not.toContain("down");
+    }
+    expect(ran).toEqual([]);
     const server = makeServer({ onAuthenticate: () => ({ plan: "pro" }) });
     const premium = guard({ name: "premium", check: ({ client }) => client.extra["plan"] === "pro" });
     server.tool("plan", { description: "Plan", effect: "read", guards: [premium] }, (_args, { client }) => ({
@@ -321,7 +334,7 @@ describe("then validate, then argument policy, then the handler", () => {
     expect((await client.callTool("blocks")).content).toEqual([{ type: "text", text: "real" }]);
   });
 
-  it("ends a handler at its time, and tells it so", async () => {
+  it("ends a handler at its time, and tells it so [PR-F17]", async () => {
     const server = makeServer();
     let aborted = false;
     server.tool(
@@ -550,7 +563,9 @@ describe("limits, routers, middleware", () => {
       "guards",
       "validate input",
       "argument policy",
+      "information flow",
       "approval",
+      "cache",
       "handler",
       "answer",
       "audit",

@@ -1,6 +1,6 @@
 /**
- * A guarded MCP server: `fetch(request)` from a web request to an answer, in the order authenticate → rate limit →
- * find among what this caller may see → guards, then the call itself (call.ts).
+ * A guarded MCP server: `fetch(request)` from a web request to an answer. Host, Origin and sender are looked at here; what comes
+ * after them is admission-desk.ts, then the call itself (call.ts).
  *
  * Guarantees: nothing runs for a caller that is not known; two credentials, a foreign Host or Origin, and a
  * body past its limit are refused before anything is parsed (SR-26); each operation leaves one audit entry;
@@ -9,13 +9,11 @@
  * Does not: terminate TLS, or read forwarding headers; the host in front does.
  */
 import type { Server as HttpServer } from "node:http";
-import { randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import {
   type Clock,
   DeputizeError,
   currentContext,
-  freezeCaller,
-  isDeputizeError,
   newId,
   systemClock,
   withCaller,
@@ -24,47 +22,48 @@ import {
 import { type RefusalCounter, refusalCounter } from "@deputize/audit";
 import { openEphemeral } from "@deputize/store";
 import {
-  type AuthInfo,
-  createMcpHandler,
-  createRequestStateCodec,
   localhostAllowedHostnames,
   originValidationResponse,
-  readRequestBody,
   validateHostHeader,
 } from "@modelcontextprotocol/server";
-import { type Asker, Catalogue, RateLimits, decide, stepUpScopes } from "./admission.ts";
+import { Catalogue } from "./admission.ts";
+import { AdmissionDesk } from "./admission-desk.ts";
+import { Arrivals } from "./arrivals.ts";
 import { memoryAudit } from "./audit-sink.ts";
-import type { Authenticator } from "./auth/authenticator.ts";
-import { type CallServices, type Visit, closeRefused } from "./visit.ts";
-import { clientContext, deepFreeze } from "./client-context.ts";
-import { type Definition, NO_ARGUMENTS } from "./definition.ts";
+import { type Authenticator, CREDENTIAL_HEADERS } from "./auth/authenticator.ts";
+import { type DevTokenOptions, type DevTokens, devTokens, refuseInProduction } from "./auth/dev-tokens.ts";
+import { isLoopbackHost } from "./auth/fetch-json.ts";
+import { inOrder } from "./auth/in-order.ts";
+import type { JwtAuth, TokenClaims } from "./auth/jwt-auth.ts";
+import { Background } from "./background.ts";
+import type { CallServices } from "./visit.ts";
+import { type Definition, mayAsk } from "./definition.ts";
+import { ErrorMap, type ErrorType } from "./error-map.ts";
 import { type Explanation, explainTool } from "./explain.ts";
+import { type Health, HealthCheck } from "./http/health.ts";
 import { serveNode } from "./http/listen.ts";
 import { LegacySessions } from "./http/legacy-sessions.ts";
-import {
-  metadataPath,
-  metadataUrl,
-  problemResponse,
-  rpcErrorResponse,
-  scopeChallenge,
-  unauthenticatedChallenge,
-} from "./http/responses.ts";
-import { endWith, onEnd } from "./http/streams.ts";
-import { type Operation, protocolOperation, readInbound } from "./inbound.ts";
-import type { Middleware } from "./middleware.ts";
-import { type Arrival, type ProtocolHost, protocolServer } from "./protocol.ts";
-import { META } from "./results.ts";
+import { metadataPath, metadataUrl, problemResponse, rpcErrorResponse } from "./http/responses.ts";
+import { MANIFEST, manifestOf } from "./manifest.ts";
+import { assertOptions } from "./options.ts";
+import { ResultCache } from "./middleware/cache.ts";
+import { type Middleware, checkedMiddleware } from "./middleware/middleware.ts";
+import { RateLimits } from "./middleware/rate-limit.ts";
+import type { ProtocolHost } from "./protocol.ts";
+import { ephemeralSessions } from "./session-stores.ts";
 import { MCPRouter } from "./router.ts";
-import type { FetchInfo, MCPServerOptions } from "./server-options.ts";
+import { SignIn } from "./sign-in.ts";
+import { StatedCallers, signFor } from "./stdio/principal.ts";
+import { type StdioConnection, type StdioOptions, serveStdio } from "./stdio/serve-stdio.ts";
+import { type FetchInfo, type MCPServerOptions, SERVER_OPTIONS } from "./server-options.ts";
 
 const DEFAULT_URL = "http://localhost/mcp";
 /** Larger arguments belong in a file; bounds the parsing that a request can cost. */
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 /** What fits a model's context several times over. */
 const DEFAULT_MAX_RESULT_BYTES = 256 * 1024;
-/** Failed sign-ins from one address before it has to wait (SR-19). */
-const STRANGER_LIMIT = { points: 60, durationSeconds: 60 };
-
+/** Long enough to try something out. */
+const DEV_TOKEN_SECONDS = 15 * 60;
 export class MCPServer extends MCPRouter {
   readonly name: string;
   readonly #options: MCPServerOptions;
@@ -73,80 +72,143 @@ export class MCPServer extends MCPRouter {
   readonly #catalogue = new Catalogue();
   readonly #serverMiddleware: Middleware[];
   readonly #refusals: RefusalCounter;
-  readonly #arrivals = new WeakMap<AuthInfo, Arrival>();
   readonly #services: CallServices;
-  readonly #limits: RateLimits;
   readonly #host: ProtocolHost;
-  readonly #handler: ReturnType<typeof createMcpHandler>;
-  readonly #sessions: LegacySessions | undefined;
+  readonly #desk: AdmissionDesk;
+  readonly #health: HealthCheck;
+  readonly #signIn: SignIn;
+  readonly #stated = new StatedCallers();
+  #sessions: LegacySessions | undefined;
+  #stdio: Promise<StdioConnection> | undefined;
   #url: URL;
   #http: HttpServer | undefined;
+  #devTokens: DevTokens | undefined;
 
   /** Throws `config_invalid` for options that cannot be kept. */
   constructor(options: MCPServerOptions) {
-    super({ ...(options.guards && { guards: options.guards }) });
+    super({
+      ...(options.guards && { guards: options.guards }),
+      ...(options.owned && { owned: options.owned }),
+    });
     if (!options.auth)
       throw new DeputizeError("config_invalid", "MCPServer needs `auth`; there is no anonymous access");
+    assertOptions("MCPServer", options, SERVER_OPTIONS);
     this.name = options.name;
     this.#options = options;
-    this.#auth = options.auth;
+    this.#auth = inOrder([options.auth].flat());
     this.#clock = options.clock ?? systemClock;
     this.#url = new URL(options.url ?? DEFAULT_URL);
-    this.#serverMiddleware = [...(options.middleware ?? [])];
+    this.#serverMiddleware = [...checkedMiddleware(options.middleware ?? [])];
     let ephemeral = options.ephemeral && Promise.resolve(options.ephemeral);
     const openOnce = () => (ephemeral ??= openEphemeral({ clock: this.#clock }));
+    const key = options.stateKey ?? randomBytes(32);
+    const macKey = createSecretKey(Buffer.from(key as string));
+    const mac = (purpose: string, text: string) =>
+      createHmac("sha256", macKey).update(`deputize ${purpose}\0${text}`).digest("hex");
+    const version = options.version ?? "1.0.0";
     this.#services = {
       server: options.name,
       store: options.store,
       audit: options.audit ?? memoryAudit({ clock: this.#clock }),
       approvals: options.approvals,
-      ephemeral: openOnce,
+      runGate: options.runGate,
+      approvalUrl: options.approvalUrl,
       clock: this.#clock,
       middleware: () => this.#serverMiddleware,
+      secrets: options.secrets ?? {},
+      sessions: options.sessionStore ?? ephemeralSessions(openOnce),
       sessionTtlMs: options.sessionTtlMs,
       maxResultBytes: options.maxResultBytes ?? DEFAULT_MAX_RESULT_BYTES,
+      results: new ResultCache({
+        server: options.name,
+        version,
+        ephemeral: openOnce,
+        clock: this.#clock,
+        mac,
+        inUse: () => this.#catalogue.all().some((definition) => definition.cache !== undefined),
+      }),
+      background: new Background(),
+      credentialHeaders: new Set(
+        [...CREDENTIAL_HEADERS, ...(this.#auth.credentialHeaders ?? [])].map((one) => one.toLowerCase()),
+      ),
+      errors: new ErrorMap(),
+      mac,
     };
     this.#refusals = refusalCounter({
       log: this.#services.audit,
       clock: this.#clock,
       tenant: options.tenant ?? "default",
     });
-    this.#limits = new RateLimits(options.name, openOnce);
-    const stateCodec = createRequestStateCodec({
-      key: options.stateKey ?? randomBytes(32),
-      bind: (context) => {
-        const visit = this.#arrivals.get(context.http?.authInfo as AuthInfo)?.visit;
-        if (!visit) throw new DeputizeError("unauthenticated", "state without a caller");
-        const { caller, operation } = visit;
-        return JSON.stringify([
-          caller.tenant,
-          caller.subject,
-          caller.clientId,
-          operation.method,
-          operation.target,
-        ]);
-      },
+    const limits = new RateLimits({
+      server: options.name,
+      ephemeral: openOnce,
+      declared: () => [
+        ...this.#serverMiddleware,
+        ...this.#catalogue.all().flatMap((definition) => definition.middleware),
+      ],
     });
+    this.#signIn = new SignIn({
+      server: options.name,
+      auth: this.#auth,
+      stated: this.#stated,
+      onAuthenticate: options.onAuthenticate,
+      clock: this.#clock,
+      refusals: this.#refusals,
+      limits,
+      middleware: () => this.#serverMiddleware,
+      metadataUrl: () => metadataUrl(this.#url),
+    });
+    const arrivals = new Arrivals();
     this.#host = {
       name: options.name,
-      version: options.version ?? "1.0.0",
+      version,
       instructions: options.instructions,
       hideUnauthorized: options.hideUnauthorized ?? true,
       catalogue: this.#catalogue,
       services: this.#services,
-      stateCodec,
-      arrivalOf: (auth) => (auth ? this.#arrivals.get(auth) : undefined),
+      stateCodec: arrivals.stateCodec(key),
+      arrivalOf: (auth) => arrivals.of(auth),
     };
-    this.#handler = createMcpHandler(() => protocolServer(this.#host), {
-      maxRequestBodySize: this.#maxBodyBytes(),
-    });
     this.#sessions = options.sessions ? new LegacySessions(this.#host, this.#clock) : undefined;
+    this.#desk = new AdmissionDesk({
+      host: this.#host,
+      arrivals,
+      limits,
+      middleware: () => this.#serverMiddleware,
+      sessions: () => this.#sessions,
+      stated: this.#stated,
+      signIn: this.#signIn,
+      url: () => this.#url,
+      stepUp: options.stepUp,
+      maxBodyBytes: this.#maxBodyBytes(),
+      clock: this.#clock,
+    });
+    const { store, audit } = this.#services;
+    this.#health = new HealthCheck({ server: options.name, store, audit, clock: this.#clock });
+    if (options.manifest)
+      this.resource("manifest", MANIFEST, (_request, context) =>
+        manifestOf({ name: options.name, version }, this.#catalogue, context),
+      );
   }
 
   /** Adds middleware to everything on this server. */
   override use(...middleware: readonly Middleware[]): this {
-    this.#serverMiddleware.push(...middleware);
+    this.#serverMiddleware.push(...checkedMiddleware(middleware));
     return this;
+  }
+
+  /**
+   * Says how an error of a handler's own libraries is told: `fn` makes a `DeputizeError` of it, whose message callers
+   * see. Any other error stays a generic `internal`. The first declared type that fits is used.
+   */
+  onError<E extends Error>(type: ErrorType<E>, fn: (error: E) => DeputizeError): this {
+    this.#services.errors.add(type, fn);
+    return this;
+  }
+
+  /** Forgets the kept results of a tenant, after a write that no tool of this server made. */
+  async forgetResults(tenant = this.#options.tenant ?? "default"): Promise<void> {
+    await this.#services.results.forget(tenant);
   }
 
   /** The order of checks of each tool, resource and prompt, for people who review them. */
@@ -156,20 +218,36 @@ export class MCPServer extends MCPRouter {
         auth: this.#auth.name,
         middleware: this.#serverMiddleware,
         audit: this.#options.audit ? "log" : "memory",
+        maxResultBytes: this.#services.maxResultBytes,
       }),
     );
   }
 
   /** The RFC 9728 document of this server. */
   protectedResourceMetadata(): Record<string, unknown> {
-    const scopes = this.#catalogue.all().flatMap((d) => d.guards.flatMap((g) => g.scopes ?? []));
+    const scopes = this.#publishedScopes();
+    const servers = this.#auth.authorizationServers ?? [];
+    // Lists without elements are left out (RFC 9728 §3.2).
     return {
       resource: this.#url.href,
       resource_name: this.name,
-      authorization_servers: [...(this.#auth.authorizationServers ?? [])],
+      ...(servers.length > 0 && { authorization_servers: [...servers] }),
       bearer_methods_supported: ["header"],
-      scopes_supported: [...new Set(scopes)],
+      ...(scopes.length > 0 && { scopes_supported: scopes }),
     };
+  }
+
+  /** The scopes of a single tool would tell everybody that it is there, so they are published only where nothing is hidden. */
+  #publishedScopes(): readonly string[] {
+    const { scopesSupported, hideUnauthorized = true } = this.#options;
+    if (scopesSupported) return scopesSupported;
+    const guards = hideUnauthorized ? this.guards : this.#catalogue.all().flatMap((one) => one.guards);
+    return [...new Set(guards.flatMap((one) => one.scopes ?? []))];
+  }
+
+  /** Whether store and audit log answer. Also at `GET /health` while the server listens. Never throws. */
+  health(): Promise<Health> {
+    return this.#health.ask();
   }
 
   /** Answers a web request. Never throws. */
@@ -189,22 +267,83 @@ export class MCPServer extends MCPRouter {
     }
   };
 
+  /**
+   * Hands out tokens for whomever one asks to be, at `POST /dev/token`, to programs of this machine only. For
+   * development. Throws `config_invalid` in production (`NODE_ENV`, `DEPUTIZE_ENV` or `ENVIRONMENT`) and on a server with a
+   * public `url`; such a server does not `listen` beyond loopback either.
+   */
+  devTokenEndpoint(options: DevTokenOptions): this {
+    if (!isLoopbackHost(this.#url.hostname)) this.#refuseDevTokens();
+    this.#devTokens = devTokens(options);
+    return this;
+  }
+
+  /**
+   * A token for whomever one asks to be, made by the first of `auth` that can make one (`jwtAuth`); `expiresIn` is in seconds,
+   * 900 unless told. For trying a server out. Throws `config_invalid` in production, and where none of `auth` can.
+   */
+  async devToken(claims: TokenClaims, { expiresIn = DEV_TOKEN_SECONDS } = {}): Promise<string> {
+    refuseInProduction("devToken");
+    const maker = [this.#options.auth].flat().find((one): one is JwtAuth => "createToken" in one);
+    if (!maker)
+      throw new DeputizeError(
+        "config_invalid",
+        `\`${this.#auth.name}\` makes no tokens; get one where this server's callers get theirs`,
+      );
+    return maker.createToken(claims, { expiresIn });
+  }
+
+  #refuseDevTokens(): never {
+    throw new DeputizeError(
+      "config_invalid",
+      "devTokenEndpoint gives a token to anyone, so it needs a server on loopback; leave the call out, or bind to 127.0.0.1",
+    );
+  }
+
   /** Serves on a port of this machine, with Host and Origin checks. Resolves with the address. */
   async listen(options: {
     readonly port: number;
     readonly host?: string;
   }): Promise<{ url: string; close: () => Promise<void> }> {
-    if (this.#http) throw new DeputizeError("config_invalid", "this server is listening already");
+    this.#refuseSecondUse();
+    const { host = "127.0.0.1" } = options;
+    if (this.#devTokens && !isLoopbackHost(host === "::1" ? "[::1]" : host)) this.#refuseDevTokens();
     const { http, origin } = await serveNode(this.fetch, options);
     this.#http = http;
     if (!this.#options.url) this.#url = new URL("/mcp", origin);
     return { url: this.#url.href, close: () => this.close() };
   }
 
-  /** Ends open streams, stops listening, and writes what was counted. */
+  /**
+   * Serves one principal over standard input and output, through the same checks as over HTTP. `closed` resolves when the
+   * client left. Throws `config_invalid` without a principal, and what `auth` throws for a credential that does not hold.
+   */
+  async stdio(options: StdioOptions): Promise<StdioConnection> {
+    this.#refuseSecondUse();
+    const sign = signFor(options.principal, this.#stated);
+    await this.#signIn.callerOf(sign(new Request(this.#url)));
+    this.#sessions ??= new LegacySessions(this.#host, this.#clock);
+    const host = {
+      url: this.#url.href,
+      sign,
+      maxBytes: 4 * this.#maxBodyBytes(),
+      fetch: this.fetch,
+      end: () => this.close(),
+    };
+    this.#stdio = serveStdio(host, options);
+    return this.#stdio;
+  }
+
+  #refuseSecondUse(): void {
+    if (this.#http || this.#stdio)
+      throw new DeputizeError("config_invalid", "this server is listening already, on a port or over stdio");
+  }
+
+  /** Ends open streams, stops listening, waits for work after answers, and writes what was counted. */
   async close(): Promise<void> {
+    await this.#services.background.close();
     await this.#refusals.close();
-    await this.#handler.close();
+    await this.#desk.close();
     await this.#sessions?.close();
     const http = this.#http;
     this.#http = undefined;
@@ -219,8 +358,16 @@ export class MCPServer extends MCPRouter {
     this.#sessions?.resourceUpdated(uri);
   }
 
+  /** A server is no router: mounted, its guards, its authentication and its log would be passed over. */
+  override release(): never {
+    throw new DeputizeError("config_invalid", `\`${this.name}\` is a server; mount an MCPRouter`);
+  }
+
   protected override add(definition: Definition): this {
-    const guarded: Definition = { ...definition, guards: [...this.guards, ...definition.guards] };
+    const guarded: Definition = {
+      ...this.ownership(definition),
+      guards: [...this.guards, ...definition.guards],
+    };
     this.#refuseUnkeepable(guarded);
     this.#catalogue.add(guarded);
     return this;
@@ -235,9 +382,11 @@ export class MCPServer extends MCPRouter {
     if (effect === "read") return;
     if (!this.#options.store || !this.#options.audit)
       refuse("writes, so its server needs a `store` and an `audit` log");
-    if (!definition.exempt && !this.#options.approvals) {
+    if (this.#options.audit?.transactional === false)
+      refuse("writes, so its entry must commit with its rows: use `auditLog({ secret, store })`");
+    if (mayAsk(definition) && !this.#options.approvals) {
       refuse(
-        "may have to wait for a person, so its server needs `approvals`; or write down why it is exempt",
+        "may have to wait for a person, so its server needs `approvals`; or write down why it never asks",
       );
     }
   }
@@ -254,12 +403,16 @@ export class MCPServer extends MCPRouter {
     if (pathname === metadataPath(this.#url) && (request.method === "GET" || request.method === "HEAD")) {
       return Response.json(this.protectedResourceMetadata(), { headers: { "cache-control": "max-age=300" } });
     }
+    if (this.#http && pathname === "/health" && (request.method === "GET" || request.method === "HEAD"))
+      return this.#health.response();
+    if (this.#devTokens && pathname === this.#devTokens.path)
+      return this.#devTokens.answer(request, info, requestId);
     if (pathname !== this.#url.pathname) {
       return problemResponse(new DeputizeError("not_found", "there is nothing at this address"), requestId);
     }
-    const known = await this.#authenticate(request, info, requestId);
+    const known = await this.#signIn.ask(request, info, requestId);
     if (known instanceof Response) return known;
-    return withCaller(known.caller, () => this.#serve(request, known, theirs));
+    return withCaller(known.caller, () => this.#desk.serve(request, known, theirs));
   }
 
   /** DNS rebinding and cross-site requests end here (SR-26). */
@@ -275,200 +428,7 @@ export class MCPServer extends MCPRouter {
     return originValidationResponse(request, [...(this.#options.allowedOrigins ?? names)]);
   }
 
-  async #authenticate(request: Request, info: FetchInfo, requestId: string): Promise<Asker | Response> {
-    const source = info.ipAddress ?? "unknown";
-    try {
-      const caller = freezeCaller(await this.#auth.authenticate(request));
-      const extra = deepFreeze(structuredClone((await this.#options.onAuthenticate?.(caller)) ?? {}));
-      const client = clientContext(caller, {
-        claims: this.#auth.claimsOf?.(caller),
-        extra,
-        ipAddress: info.ipAddress,
-        userAgent: request.headers.get("user-agent") ?? undefined,
-      });
-      return { caller, client, requestId };
-    } catch (thrown) {
-      return this.#refuseStranger(thrown, source, requestId);
-    }
-  }
-
-  async #refuseStranger(thrown: unknown, source: string, requestId: string): Promise<Response> {
-    const known = isDeputizeError(thrown) && (thrown.status === 401 || thrown.status === 503);
-    const error = known
-      ? thrown
-      : new DeputizeError("invalid_token", "the token is not valid here", { cause: thrown });
-    this.#refusals.count(error.code, source);
-    try {
-      await this.#limits.take("strangers", STRANGER_LIMIT, [source]);
-    } catch (limited) {
-      return problemResponse(limited, requestId);
-    }
-    if (error.status !== 401) return problemResponse(error, requestId);
-    const challenge = unauthenticatedChallenge(error, metadataUrl(this.#url));
-    return problemResponse(error, requestId, { "www-authenticate": challenge });
-  }
-
-  async #serve(request: Request, asker: Asker, theirs: string | undefined): Promise<Response> {
-    if (request.method !== "POST") return this.#dispatch(request, undefined, { ...asker });
-    const read = await readRequestBody(request, this.#maxBodyBytes());
-    if (read.tooLarge)
-      return this.#refuseRequest(
-        asker,
-        new DeputizeError("payload_too_large", "the request body is too large"),
-      );
-    let body: unknown;
-    try {
-      body = JSON.parse(read.text);
-    } catch {
-      return rpcErrorResponse(400, -32700, "the body is not JSON", null);
-    }
-    const inbound = readInbound(body);
-    const id = (body as { id?: unknown } | null)?.id;
-    try {
-      await this.#limits.takeForCaller(asker.caller, this.#serverMiddleware);
-    } catch (limited) {
-      const visit = this.#visit(
-        asker,
-        inbound.kind === "operation" ? inbound.operation : protocolOperation("request"),
-        request,
-        theirs,
-      );
-      await closeRefused(this.#services, visit, limited as DeputizeError);
-      return problemResponse(limited, asker.requestId);
-    }
-    if (inbound.kind === "malformed") {
-      const method = (body as { method?: unknown } | null)?.method;
-      const visit = this.#visit(
-        asker,
-        protocolOperation(typeof method === "string" ? method : "request"),
-        request,
-        theirs,
-      );
-      const entryId = await closeRefused(
-        this.#services,
-        visit,
-        new DeputizeError("invalid_request", inbound.message),
-      );
-      return rpcErrorResponse(400, -32602, inbound.message, id, {
-        code: "invalid_request",
-        ...(entryId && { [META.entryId]: entryId }),
-      });
-    }
-    if (inbound.kind === "plain") return this.#dispatch(request, body, { ...asker });
-    return this.#admit(request, body, asker, inbound.operation, theirs);
-  }
-
-  /** Finds the target, asks its guards, and hands an admitted call to the protocol. */
-  async #admit(
-    request: Request,
-    body: unknown,
-    asker: Asker,
-    operation: Operation,
-    theirs: string | undefined,
-  ): Promise<Response> {
-    const definition = this.#catalogue.find(operation);
-    const decision = definition && (await decide(definition, asker));
-    const visible = decision?.allowed === true ? definition : undefined;
-    const denial =
-      decision && !decision.allowed ? { guard: decision.guard, text: decision.denial } : undefined;
-    const admitted = visible && operation.kind === "completion" ? completionOf(visible, operation) : visible;
-    const visit = this.#visit(asker, operation, request, theirs, admitted, denial);
-    if (!admitted) {
-      const reach =
-        decision && !decision.allowed && this.#options.stepUp ? await this.#options.stepUp(asker.caller) : [];
-      const scopes = decision && stepUpScopes(decision, reach);
-      if (scopes) return this.#askForScopes(visit, scopes);
-      const code = denial && !this.#host.hideUnauthorized ? "forbidden" : "not_found";
-      await closeRefused(this.#services, visit, new DeputizeError(denial ? "forbidden" : "not_found", code));
-      return this.#dispatch(request, body, { ...asker, visit });
-    }
-    try {
-      await this.#limits.takeForTarget(asker.caller, admitted, this.#serverMiddleware);
-    } catch (limited) {
-      await closeRefused(this.#services, visit, limited as DeputizeError);
-      return problemResponse(limited, asker.requestId);
-    }
-    const arrival: Arrival = { ...asker, visit };
-    const response = await this.#dispatch(request, body, arrival);
-    return onEnd(response, async () => {
-      if (arrival.started) return;
-      const error = new DeputizeError("invalid_request", "the protocol layer refused the message");
-      await closeRefused(this.#services, visit, error, { protocol_status: response.status });
-    });
-  }
-
-  async #askForScopes(visit: Visit, scopes: readonly string[]): Promise<Response> {
-    const error = new DeputizeError("insufficient_scope", "this needs more scopes", { detail: { scopes } });
-    await closeRefused(this.#services, visit, error);
-    const challenge = scopeChallenge(scopes, metadataUrl(this.#url));
-    return problemResponse(error, visit.requestId, { "www-authenticate": challenge });
-  }
-
-  async #refuseRequest(asker: Asker, error: DeputizeError): Promise<Response> {
-    const request = new Request(this.#url);
-    await closeRefused(
-      this.#services,
-      this.#visit(asker, protocolOperation("request"), request, undefined),
-      error,
-    );
-    return problemResponse(error, asker.requestId);
-  }
-
-  #visit(
-    asker: Asker,
-    operation: Operation,
-    request: Request,
-    theirs: string | undefined,
-    definition?: Definition,
-    denial?: Visit["denial"],
-  ): Visit {
-    const session =
-      operation.notes.conversationId ?? request.headers.get("mcp-session-id")?.slice(0, 128) ?? "default";
-    return { ...asker, clientRequestId: theirs, session, operation, definition, denial, closed: undefined };
-  }
-
-  /** Hands a message to the SDK, which answers it with our handlers (protocol.ts). */
-  async #dispatch(request: Request, parsedBody: unknown, arrival: Arrival): Promise<Response> {
-    const { caller } = arrival;
-    // The token stays out: nothing behind this line may pass it on.
-    const authInfo: AuthInfo = {
-      token: "",
-      clientId: caller.clientId,
-      scopes: [...caller.scopes],
-      ...(caller.token && { expiresAt: caller.token.expiresAt }),
-    };
-    this.#arrivals.set(authInfo, arrival);
-    const life = new AbortController();
-    const signal = AbortSignal.any([request.signal, life.signal]);
-    const forwarded = new Request(request.url, { method: request.method, headers: request.headers, signal });
-    const passed = { authInfo, ...(parsedBody !== undefined && { parsedBody }) };
-    const response =
-      (await this.#sessions?.fetch(forwarded, passed, arrival)) ??
-      (await this.#handler.fetch(forwarded, passed));
-    return endWith(response, life, {
-      clock: this.#clock,
-      expiresAt: caller.token?.expiresAt,
-      stillGood: async () => void (await this.#auth.authenticate(forwarded)),
-    });
-  }
-
   #maxBodyBytes(): number {
     return this.#options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
   }
-}
-
-/** Suggestions for one argument, as a definition of their own behind the same guards. */
-function completionOf(definition: Definition, operation: Operation): Definition {
-  const { argument = "", value = "" } = operation.completion ?? {};
-  const suggest =
-    definition.complete && Object.hasOwn(definition.complete, argument)
-      ? definition.complete[argument]
-      : undefined;
-  return {
-    ...definition,
-    input: NO_ARGUMENTS,
-    output: undefined,
-    argumentGuards: [],
-    run: async (_args, context) => (suggest ? suggest(value, context as Parameters<typeof suggest>[1]) : []),
-  };
 }

@@ -6,13 +6,18 @@
  */
 import { type AuditEvent, auditEvent } from "@deputize/audit";
 import { type Caller, type Clock, DeputizeError, isDeputizeError } from "@deputize/core";
-import type { Ephemeral, Store } from "@deputize/store";
+import type { Store } from "@deputize/store";
 import type { ApprovalGate } from "./approval.ts";
 import type { AuditSink } from "./audit-sink.ts";
 import type { ClientContext } from "./client-context.ts";
 import type { Definition } from "./definition.ts";
 import type { Operation } from "./inbound.ts";
-import type { Middleware } from "./middleware.ts";
+import type { Background } from "./background.ts";
+import type { ErrorMap } from "./error-map.ts";
+import type { ResultCache } from "./middleware/cache.ts";
+import type { SecretSources } from "./secrets/call-secrets.ts";
+import type { SessionStore } from "./session-state.ts";
+import type { Middleware } from "./middleware/middleware.ts";
 
 /** What a server lends to its calls. */
 export interface CallServices {
@@ -20,11 +25,23 @@ export interface CallServices {
   readonly store: Store | undefined;
   readonly audit: AuditSink;
   readonly approvals: ApprovalGate | undefined;
-  readonly ephemeral: () => Promise<Ephemeral>;
+  /** Where a person decides about an approval. */
+  readonly approvalUrl: ((approvalId: string) => string) | undefined;
+  /** What is done where private data, untrusted content and readers beyond the caller meet; `ask` unless told. */
+  readonly runGate: "ask" | "deny" | undefined;
   readonly clock: Clock;
   readonly middleware: () => readonly Middleware[];
+  readonly secrets: SecretSources;
+  readonly sessions: SessionStore;
   readonly sessionTtlMs: number | undefined;
   readonly maxResultBytes: number;
+  readonly results: ResultCache;
+  readonly background: Background;
+  /** Headers that say who somebody is, in lower case; nothing behind authentication reads them. */
+  readonly credentialHeaders: ReadonlySet<string>;
+  readonly errors: ErrorMap;
+  /** A digest that only holders of the server's key can make, as hex. */
+  readonly mac: (purpose: string, text: string) => string;
 }
 
 /** One admitted request: who, what, and what became of it. */
@@ -32,6 +49,7 @@ export interface Visit {
   readonly caller: Caller;
   readonly client: ClientContext;
   readonly requestId: string;
+  readonly headers: Headers;
   readonly clientRequestId: string | undefined;
   readonly session: string;
   readonly operation: Operation;

@@ -14,6 +14,7 @@ import {
   type MCPServerOptions,
   TestClient,
   bearerToken,
+  mcpMigrations,
 } from "../src/index.ts";
 
 const notesMigrations: MigrationSet = { name: "notes", directory: new URL("./migrations/", import.meta.url) };
@@ -66,7 +67,7 @@ export interface World {
 }
 
 export async function openWorld(): Promise<World> {
-  const store = await openTestStore([auditMigrations, notesMigrations]);
+  const store = await openTestStore([auditMigrations, mcpMigrations, notesMigrations]);
   const signingKey = generateKeyPairSync("ed25519")
     .privateKey.export({ type: "pkcs8", format: "pem" })
     .toString();
@@ -126,8 +127,16 @@ function approvalsIn(store: TestStore): ApprovalGate {
         caller,
         (tx) =>
           tx.query(
-            "INSERT INTO notes.approval (id, subject, call_id, tool, args_digest, preview_digest) VALUES ($1, $2, $3, $4, $5, $6)",
-            [id, caller.subject, request.callId, request.tool, request.argsDigest, request.previewDigest],
+            "INSERT INTO notes.approval (id, subject, call_id, tool, args_digest, preview_digest, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            [
+              id,
+              caller.subject,
+              request.callId,
+              request.tool,
+              request.argsDigest,
+              request.previewDigest,
+              request.runId ?? null,
+            ],
           ),
         { readOnly: false },
       );
@@ -137,8 +146,16 @@ function approvalsIn(store: TestStore): ApprovalGate {
       const { rowCount } = await tx.query(
         `UPDATE notes.approval SET status = 'executed'
          WHERE id = $1 AND subject = $2 AND call_id = $3 AND tool = $4 AND args_digest = $5 AND preview_digest = $6
-           AND status = 'approved'`,
-        [use.approvalId, caller.subject, use.callId, use.tool, use.argsDigest, use.previewDigest],
+           AND run_id IS NOT DISTINCT FROM $7 AND status = 'approved'`,
+        [
+          use.approvalId,
+          caller.subject,
+          use.callId,
+          use.tool,
+          use.argsDigest,
+          use.previewDigest,
+          use.runId ?? null,
+        ],
       );
       if (rowCount !== 1) throw new DeputizeError("approval_invalid", "there is no such approval to spend");
     },

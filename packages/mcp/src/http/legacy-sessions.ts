@@ -3,18 +3,19 @@
  * connection to them.
  *
  * Guarantees: a session belongs to the tenant, subject and client that opened it, and every request of it is
- * authenticated anew, so a stolen session id opens nothing; sessions are bounded in number and idle time.
+ * authenticated anew, so a stolen session id opens nothing; sessions are bounded in number and idle time; the stream of
+ * a cancelled request, which gets no answer, ends.
  * Does not: work across replicas. The newer revision needs no sessions; leave them off unless you need them.
  */
-import { type Clock, newId } from "@deputize/core";
+import { type Clock, hashParts, newId } from "@deputize/core";
 import {
   type McpHandlerRequestOptions,
   type Server,
   WebStandardStreamableHTTPServerTransport,
   isInitializeRequest,
 } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import { type Arrival, type ProtocolHost, protocolServer } from "../protocol.ts";
-import { hashParts } from "../session-state.ts";
 import { rpcErrorResponse } from "./responses.ts";
 
 interface Session {
@@ -54,7 +55,10 @@ export class LegacySessions {
     // Another's session and no session at all answer the same.
     if (!session || session.owner !== owner) return rpcErrorResponse(404, -32001, "session not found", null);
     session.usedMs = this.#clock.monotonicMs();
-    return session.transport.handleRequest(request, passed);
+    const response = await session.transport.handleRequest(request, passed);
+    const cancelled = cancelledRequest(passed.parsedBody);
+    if (cancelled !== undefined && response.ok) session.transport.closeSSEStream(cancelled);
+    return response;
   }
 
   resourceUpdated(uri: string): void {
@@ -102,4 +106,15 @@ export class LegacySessions {
       void session.server.close().catch(() => undefined);
     }
   }
+}
+
+const Cancelled = z.object({
+  method: z.literal("notifications/cancelled"),
+  params: z.object({ requestId: z.union([z.string(), z.number()]) }),
+});
+
+/** The request that a message cancels; undefined for any other message. */
+function cancelledRequest(message: unknown): string | number | undefined {
+  const read = Cancelled.safeParse(message);
+  return read.success ? read.data.params.requestId : undefined;
 }

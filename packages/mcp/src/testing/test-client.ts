@@ -3,6 +3,7 @@
  * For tests of your own tools, and for samples.
  */
 import { DeputizeError } from "@deputize/core";
+import { JSON_HEADERS, repeatedHeaders } from "../http/request-headers.ts";
 import type { MCPServer } from "../server.ts";
 
 export interface TestClientOptions {
@@ -31,11 +32,6 @@ export class RpcError extends Error {
 }
 
 const REVISION = "2026-07-28";
-const NAME_OF: Readonly<Record<string, string>> = {
-  "tools/call": "name",
-  "prompts/get": "name",
-  "resources/read": "uri",
-};
 
 export class TestClient {
   readonly #server: Pick<MCPServer, "fetch" | "protectedResourceMetadata">;
@@ -63,17 +59,12 @@ export class TestClient {
       "io.modelcontextprotocol/clientInfo": { name: "deputize-test-client", version: "1.0.0" },
       "io.modelcontextprotocol/clientCapabilities": {},
     };
-    const nameKey = NAME_OF[method];
-    const name = nameKey ? (rest as Record<string, unknown>)[nameKey] : undefined;
     const url = String(this.#server.protectedResourceMetadata()["resource"]);
     const request = new Request(url, {
       method: "POST",
       headers: {
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-        "mcp-protocol-version": REVISION,
-        "mcp-method": method,
-        ...(typeof name === "string" && /^[\x20-\x7e]*$/.test(name) && { "mcp-name": name }),
+        ...JSON_HEADERS,
+        ...repeatedHeaders({ method, params: rest }, REVISION),
         ...(token && { authorization: `Bearer ${token}` }),
         ...headers,
       },
@@ -117,7 +108,14 @@ export class TestClient {
     return this.request<ToolCallResult>("tools/call", { name, arguments: args, _meta: meta });
   }
 
-  async listTools(): Promise<readonly { readonly name: string; readonly description?: string }[]> {
+  async listTools(): Promise<
+    readonly {
+      readonly name: string;
+      readonly description?: string;
+      readonly inputSchema?: object;
+      readonly outputSchema?: object;
+    }[]
+  > {
     return (await this.request<{ tools: { name: string; description?: string }[] }>("tools/list")).tools;
   }
 

@@ -16,8 +16,10 @@ CREATE TABLE notes.approval (
   tool text NOT NULL,
   args_digest text NOT NULL,
   preview_digest text NOT NULL,
+  run_id text,
   status text NOT NULL DEFAULT 'pending'
 );
 GRANT USAGE ON SCHEMA notes TO {{app}};
 GRANT SELECT, DELETE, UPDATE (body, version) ON notes.note TO {{app}};
 GRANT SELECT, INSERT, UPDATE (status) ON notes.approval TO {{app}};
+SELECT deputize.track_versions('notes.note', 'notes', NULL, 'user_id');
