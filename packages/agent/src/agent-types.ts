@@ -1,12 +1,14 @@
 /** The face of an agent: what it is made of and what can be asked of it. */
 import type { AuditLog } from "@deputize/audit";
 import type { Caller, Clock, PrincipalId } from "@deputize/core";
-import type { Label } from "@deputize/guardrails";
-import type { Store } from "@deputize/store";
+import type { Label } from "@deputize/guardrails/flow";
+import type { ToolApprovalOptions } from "./approvals/tool-approvals.ts";
 import type { TurnEvent, TurnResult } from "./events.ts";
 import type { ResolvedModel } from "./models/resolve-model.ts";
-import type { Conversations } from "./store/conversations.ts";
+import type { ConversationStore, Conversations } from "./conversations/conversation-store.ts";
+import type { AgentObserver } from "./observe/agent-event.ts";
 import type { AgentAuthority, ApprovalDecision, ToolSource } from "./tools/tool-source.ts";
+import type { AnswerCache, Budgets, TextGuard, ToolChooser, TurnMemory } from "./turn/ports.ts";
 
 export interface AgentLimits {
   /** Model calls in one run. 12 unless set. */
@@ -15,6 +17,10 @@ export interface AgentLimits {
   readonly timeMs: number;
   /** Tokens in and out of one run. 60,000 unless set. */
   readonly tokens: number;
+  /** Tool calls in one run. 100 unless set. */
+  readonly toolCalls: number;
+  /** What one run may cost in millionths of a US dollar, in whole model calls; no limit unless set. The model needs a price then. */
+  readonly costMicros?: number;
   /** Characters of one message. 8,000 unless set. */
   readonly messageChars: number;
   /** Earlier messages of the conversation that are put in context. 30 unless set. */
@@ -34,10 +40,20 @@ export interface AgentOptions {
    */
   readonly instructions: string | ((caller: Caller) => string);
   readonly toolSources: readonly ToolSource[];
-  readonly store: Store;
+  readonly conversations: ConversationStore;
   readonly audit: Pick<AuditLog, "append">;
   readonly clock?: Clock;
   readonly limits?: Partial<AgentLimits>;
+  /** Scans messages and answers. */
+  readonly guard?: TextGuard;
+  readonly memory?: TurnMemory;
+  readonly cache?: AnswerCache;
+  readonly budgets?: Budgets;
+  readonly chooser?: ToolChooser;
+  /** Which calls the agent refuses, or asks about, before it makes them; stricter than the tool servers, never laxer. */
+  readonly approvals?: ToolApprovalOptions;
+  /** Told of everything that turns do; see `AgentEvent`. */
+  readonly observers?: readonly AgentObserver[];
   /** Told of every fault behind a failed turn, for the server's log. Nothing of it is shown to anybody. */
   readonly onFault?: (error: unknown, where: { readonly runId: string }) => void;
 }
@@ -57,6 +73,11 @@ export interface RunOptions {
   readonly mustExist?: boolean;
   /** The id that refusals and faults are reported under. */
   readonly requestId?: string;
+  /**
+   * Ties records, spans and lines of tool servers to the request that all began with; `requestId` unless set, which an agent that
+   * was called by an agent does. A random id, never words of anybody.
+   */
+  readonly correlationId?: string;
   /**
    * Told the run's label when it ends or pauses (before the `done` event). An agent that streams its answer to another agent
    * passes it on with the text [SR-07].
@@ -80,8 +101,26 @@ export interface ResumeRequest {
   readonly approvalId: string;
   readonly decision: ApprovalDecision;
   readonly signal?: AbortSignal;
-  readonly runOptions?: Pick<RunOptions, "requestId" | "onLabel" | "personConversationId">;
+  readonly runOptions?: Pick<RunOptions, "requestId" | "correlationId" | "onLabel" | "personConversationId">;
 }
+
+export interface LastingRequest {
+  readonly caller: Caller;
+  readonly authority: AgentAuthority;
+  /** UUIDs, the same each time. Nobody else's words are in this conversation. */
+  readonly runId: string;
+  readonly conversationId: string;
+  readonly message: string;
+  readonly inputLabel: Label;
+  /** What a person decided, when the run waited for that. */
+  readonly decided?: { readonly approvalId: string; readonly decision: ApprovalDecision };
+}
+
+/** How far a lasting run came: to its end, to a question for a person, or until its authority ended (`parked`). */
+export type CarriedOn =
+  | { readonly status: "done" | "failed" | "stopped" }
+  | { readonly status: "waiting"; readonly approvalId: string }
+  | { readonly status: "parked"; readonly code: string };
 
 export interface Agent {
   readonly name: string;
@@ -99,6 +138,12 @@ export interface Agent {
   /** Continues the run that waits for this approval. `not_found` when none does, or it is somebody else's. */
   resume(request: ResumeRequest): AsyncIterable<TurnEvent>;
   resumeRun(request: ResumeRequest): Promise<TurnResult>;
+  /**
+   * Begins a run that outlives this process, or carries on with one from the last step that was stored; asked again for a step that
+   * was taken, it answers how far the run is. A call that was under way when its process died is sent again under its own id.
+   * Throws `conflict` while another process works on it, and `config_invalid` where the conversations are kept elsewhere.
+   */
+  carryOn(request: LastingRequest): Promise<CarriedOn>;
   /** Ends a run of the caller's, on whatever replica it is. `not_found` when there is none. */
   stop(request: { readonly caller: Caller; readonly runId: string }): Promise<void>;
   /** Stops what runs here and waits for it. */

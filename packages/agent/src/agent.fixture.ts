@@ -1,12 +1,14 @@
 /** For this room's tests: a store, callers, an audit log that is a list, and tools that answer from a table. */
 import type { AuditEvent } from "@deputize/audit";
 import { type Caller, newId, parsePrincipalId, stableId } from "@deputize/core";
-import type { Label } from "@deputize/guardrails";
+import type { Label } from "@deputize/guardrails/flow";
 import { type TestStore, openTestStore } from "@deputize/store/testing";
 import type { Agent, AgentOptions } from "./agent-types.ts";
 import { createAgent } from "./create-agent.ts";
 import type { Approval, TurnEvent } from "./events.ts";
-import { agentMigrations } from "./store/migrations.ts";
+import type { ConversationStore } from "./conversations/conversation-store.ts";
+import { agentMigrations } from "./conversations/migrations.ts";
+import { PostgresConversationStore } from "./conversations/postgres-store.ts";
 import type { AgentAuthority, ToolCall, ToolContext, ToolOutcome, ToolSource } from "./tools/tool-source.ts";
 
 export function callerOf(name: string, extra: Partial<Caller> = {}): Caller {
@@ -95,8 +97,30 @@ export function approvalFor(call: ToolCall, summary = "Cancel order ORD-1, $10.0
   };
 }
 
+/** A tool that asks first and then does it once for each approval. */
+export function cancelTool(): TableTools & { readonly effects: string[]; approval: Approval | undefined } {
+  const effects: string[] = [];
+  const tools = tableTools({
+    cancel_order(call, context) {
+      if (call.approval?.decision === "refuse")
+        return { status: "refused", content: { error: "the person said no" } };
+      if (!call.approval) {
+        source.approval = approvalFor(call);
+        return { status: "waiting", approval: source.approval, entryId: "asked" };
+      }
+      if (call.approval.id !== source.approval?.id)
+        return { status: "refused", content: { error: "no such approval" } };
+      effects.push(`${context.caller.subject} ${String(call.args["order_id"])}`);
+      return { content: { cancelled: true }, entryId: "done" };
+    },
+  });
+  const source = Object.assign(tools, { effects, approval: undefined as Approval | undefined });
+  return source;
+}
+
+/** An agent over a test's database, or over any other store of conversations. */
 export function makeAgent(
-  store: TestStore,
+  store: TestStore | ConversationStore,
   model: AgentOptions["model"],
   sources: readonly ToolSource[] = [],
   extra: Partial<AgentOptions> = {},
@@ -107,7 +131,7 @@ export function makeAgent(
     model,
     instructions: "Help with orders.",
     toolSources: sources,
-    store,
+    conversations: "open" in store ? store : new PostgresConversationStore(store),
     audit: auditList(),
     ...extra,
   });

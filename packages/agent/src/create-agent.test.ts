@@ -115,22 +115,20 @@ describe("who owns a conversation", () => {
     const model = scriptedModel([{ text: "Hello.", after }]);
     const agent = makeAgent(store, model);
     const conversationId = newId();
+    const losers: unknown[] = [];
+    let allLost = (): void => {};
+    const lost = new Promise<void>((resolve) => {
+      allLost = resolve;
+    });
     const attempts = Array.from({ length: 50 }, () =>
-      agent.run({ ...ask, conversationId }).catch((error: unknown) => error),
+      agent.run({ ...ask, conversationId }).catch((error: unknown) => {
+        if (losers.push(error) === 49) allLost();
+      }),
     );
-    const losers = await Promise.race([
-      Promise.all(
-        attempts.map((attempt) =>
-          attempt.then((value) => (value instanceof Error ? value : new Promise(() => {}))),
-        ),
-      ).catch(() => []),
-      new Promise<"later">((resolve) => setTimeout(() => resolve("later"), 1_500)),
-    ]);
-    expect(losers).toBe("later"); // the winner is still waiting for its model
+    await lost; // the winner is still waiting for its model
     release();
-    const all = await Promise.all(attempts);
-    const refused = all.filter((value) => isDeputizeError(value, "conflict"));
-    expect(refused).toHaveLength(49);
+    await Promise.all(attempts);
+    expect(losers.filter((error) => isDeputizeError(error, "conflict"))).toHaveLength(49);
     expect(model.asked).toHaveLength(1);
     const { messages } = await agent.conversations.get(alice, conversationId);
     expect(messages.map(({ role }) => role)).toEqual(["user", "assistant"]);
@@ -519,14 +517,16 @@ describe("a hostile model", () => {
 describe("labels", () => {
   const reviews = { integrity: "untrusted", readers: "public", source: "shop/reviews" } as const;
 
-  it("join with every result before the next call is made [SR-07]", async () => {
+  it("join with every result before the model chooses again; calls keep those that they were chosen with [SR-06] [SR-07]", async () => {
     const tools = tableTools({ get_order: () => ({}), get_reviews: () => ({ label: reviews }) });
     const model = scriptedModel([
       { calls: [{ tool: "get_order" }, { tool: "get_reviews" }, { tool: "get_order" }] },
+      { calls: [{ tool: "get_order" }] },
       { text: "Done." },
     ]);
     const result = await makeAgent(store, model, [tools]).run(ask);
-    expect(tools.calls.map(({ label }) => label.integrity)).toEqual(["trusted", "trusted", "untrusted"]);
+    const chosenWith = tools.calls.map(({ label }) => label.integrity);
+    expect(chosenWith).toEqual(["trusted", "trusted", "trusted", "untrusted"]);
     expect(result.label).toMatchObject({ integrity: "untrusted", readers: [alice.subject] });
   });
 

@@ -5,7 +5,8 @@
  * Guarantees: cards and approvals come from tool servers' results, never from text that a model wrote.
  */
 import type { Problem } from "@deputize/core";
-import type { Label } from "@deputize/guardrails";
+import type { Label } from "@deputize/guardrails/flow";
+import type { ApprovalReason } from "./approval-reason.ts";
 
 export type StepStatus = "running" | "done" | "refused" | "waiting" | "failed";
 
@@ -47,6 +48,7 @@ export interface Approval {
   readonly expires: string;
   readonly created: string;
   readonly conversation_id?: string;
+  readonly because?: readonly ApprovalReason[];
 }
 
 export type RunStatus = "running" | "waiting" | "done" | "failed" | "stopped";
@@ -81,6 +83,8 @@ export interface TurnResult {
   readonly steps: readonly Step[];
   readonly tokens_in: number;
   readonly tokens_out: number;
+  /** Millionths of a US dollar; absent where a part of it has no price. */
+  readonly cost_micros?: number;
   /** The run's label at its end; an A2A answer must carry it [SR-07]. */
   readonly label: Label;
   /** Why the turn failed or stopped; the answer holds the same in words. */

@@ -5,13 +5,13 @@ import {
   approvalFor,
   authority,
   bob,
+  cancelTool,
   collect,
   makeAgent,
   ofKind,
   openAgentStore,
   tableTools,
 } from "./agent.fixture.ts";
-import type { TableTools } from "./agent.fixture.ts";
 import type { Approval } from "./events.ts";
 import { scriptedModel } from "./testing.ts";
 import { type LocalTool, localTools } from "./tools/local-tools.ts";
@@ -25,27 +25,6 @@ afterAll(() => store?.close());
 
 const ask = { caller: alice, authority, message: "Cancel order ORD-1 please" };
 const args = { order_id: "ORD-1", reason: "changed my mind" };
-
-/** A tool that asks first and then does it once for each approval. */
-function cancelTool(): TableTools & { readonly effects: string[]; approval: Approval | undefined } {
-  const effects: string[] = [];
-  const tools = tableTools({
-    cancel_order(call, context) {
-      if (call.approval?.decision === "refuse")
-        return { status: "refused", content: { error: "the person said no" } };
-      if (!call.approval) {
-        source.approval = approvalFor(call);
-        return { status: "waiting", approval: source.approval, entryId: "asked" };
-      }
-      if (call.approval.id !== source.approval?.id)
-        return { status: "refused", content: { error: "no such approval" } };
-      effects.push(`${context.caller.subject} ${String(call.args["order_id"])}`);
-      return { content: { cancelled: true }, entryId: "done" };
-    },
-  });
-  const source = Object.assign(tools, { effects, approval: undefined as Approval | undefined });
-  return source;
-}
 
 const asks = { calls: [{ tool: "cancel_order", args }] };
 

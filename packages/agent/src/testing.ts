@@ -31,6 +31,8 @@ export interface ScriptedTurn {
   /** Raw stream parts before the rest, for what a hostile provider may send. */
   readonly parts?: readonly LanguageModelV4StreamPart[];
   readonly tokens?: number;
+  /** Why the model ended, where it was not done. */
+  readonly cut?: "length" | "content-filter";
 }
 
 export class ScriptError extends Error {
@@ -70,7 +72,7 @@ export function scriptedModel(script: Script): ScriptedModel {
     const tokens = turn.tokens ?? 10;
     yield {
       type: "finish",
-      finishReason: { unified: turn.calls?.length ? "tool-calls" : "stop", raw: undefined },
+      finishReason: { unified: turn.cut ?? (turn.calls?.length ? "tool-calls" : "stop"), raw: undefined },
       usage: {
         inputTokens: { total: tokens, noCache: tokens, cacheRead: undefined, cacheWrite: undefined },
         outputTokens: { total: tokens, text: tokens, reasoning: undefined },

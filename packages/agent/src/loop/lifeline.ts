@@ -35,6 +35,7 @@ export function createLifeline(options: {
       new DeputizeError(
         "limit_exceeded",
         `this took longer than ${seconds} seconds; what was done so far is kept`,
+        { detail: { budget: "run.timeMs" } },
       ),
     );
   }, options.timeMs);

@@ -8,7 +8,9 @@
  * Attack answered: a model that forges tool results or approvals in its own output.
  */
 import { type ModelMessage, type ToolSet, isStepCount, jsonSchema, streamText, tool } from "ai";
-import type { JSONSchema7, LanguageModelV4 } from "@ai-sdk/provider";
+import type { JSONSchema7 } from "@ai-sdk/provider";
+import type { ResolvedModel } from "../models/resolve-model.ts";
+import { answeredBy } from "../models/speaker.ts";
 import type { OfferedTool } from "../tools/tool-source.ts";
 
 export interface RequestedCall {
@@ -26,12 +28,16 @@ export interface StepResult {
   readonly messages: readonly ModelMessage[];
   readonly text: string;
   readonly calls: readonly RequestedCall[];
+  /** False when the model was cut off, by its own limit or its provider's filter. */
+  readonly whole: boolean;
   readonly tokensIn: number;
   readonly tokensOut: number;
+  /** Who spoke, where the model is several. */
+  readonly model: ResolvedModel;
 }
 
 export interface StepRequest {
-  readonly model: LanguageModelV4;
+  readonly model: ResolvedModel;
   readonly instructions: string;
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly OfferedTool[];
@@ -42,13 +48,13 @@ export interface StepRequest {
 /** Calls the model once. Throws what the provider threw. */
 export async function modelStep(request: StepRequest): Promise<StepResult> {
   const result = streamText({
-    model: request.model,
+    model: request.model.model,
     instructions: request.instructions,
     messages: [...request.messages],
     tools: describe(request.tools),
     stopWhen: isStepCount(1),
     abortSignal: request.signal,
-    maxRetries: 2,
+    maxRetries: 0, // models know themselves when trying again can help
     telemetry: { isEnabled: false, recordInputs: false, recordOutputs: false },
     onError: () => {}, // the default prints to the console; the error part below carries it
   });
@@ -72,15 +78,36 @@ export async function modelStep(request: StepRequest): Promise<StepResult> {
       throw request.signal.reason ?? new Error("aborted");
     }
   }
-  const [response, usage] = await Promise.all([result.response, result.usage]);
+  const [step, usage] = await Promise.all([result.finalStep, result.usage]);
   return {
-    messages: response.messages.flatMap(ownWords),
+    messages: step.response.messages.flatMap(ownWords),
     text,
     calls,
-    tokensIn: usage.inputTokens ?? 0,
-    tokensOut: usage.outputTokens ?? 0,
+    whole: step.finishReason === "stop" || step.finishReason === "tool-calls",
+    tokensIn: counted(usage.inputTokens) ?? estimatedTokens(lengthAsked(request)),
+    tokensOut: counted(usage.outputTokens) ?? estimatedTokens(text.length + lengthOf(calls)),
+    model: answeredBy(request.model, step.providerMetadata),
   };
 }
+
+/** What a provider says it used. Some say nothing; and what is no count must neither fill a budget again nor break it. */
+const counted = (tokens: number | undefined): number | undefined =>
+  tokens !== undefined && Number.isSafeInteger(tokens) && tokens >= 0 ? tokens : undefined;
+
+const CHARACTERS_A_TOKEN = 4;
+
+/** About how many tokens a text has. */
+export const estimatedTokens = (characters: number): number => Math.ceil(characters / CHARACTERS_A_TOKEN);
+
+/** In characters. */
+export const lengthAsked = ({
+  instructions,
+  messages,
+}: Pick<StepRequest, "instructions" | "messages">): number =>
+  instructions.length + JSON.stringify(messages).length;
+
+const lengthOf = (calls: readonly RequestedCall[]): number =>
+  calls.reduce((sum, { tool: name, args }) => sum + name.length + JSON.stringify(args ?? {}).length, 0);
 
 function describe(tools: readonly OfferedTool[]): ToolSet {
   return Object.fromEntries(

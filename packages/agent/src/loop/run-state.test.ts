@@ -1,5 +1,5 @@
 import { newId } from "@deputize/core";
-import { UNKNOWN_LABEL } from "@deputize/guardrails";
+import { UNKNOWN_LABEL } from "@deputize/guardrails/flow";
 import { describe, expect, it } from "vitest";
 import { trusted } from "../agent.fixture.ts";
 import { type RunState, dumpState, loadState } from "./run-state.ts";
@@ -11,15 +11,22 @@ const call = {
   args: { order_id: "ORD-1" },
   claimsExecuted: false,
   argumentSources: { order_id: "you" as const },
+  origins: {
+    order_id: [{ from: "others" as const, source: "orders/get", holds: "notes", call: "c", entry: "e" }],
+  },
+  label: trusted,
 };
 const state: RunState = {
   messages: [{ role: "user", content: "hi" }],
   queue: [call],
-  pending: { call, label: trusted, approvalId: "a" },
+  pending: { call, approvalId: "a" },
   label: trusted,
   personMessage: "hi",
-  trustedData: [],
+  heard: [{ from: "own data", text: "ORD-1" }],
+  reads: [],
   modelCalls: 1,
+  toolCalls: 2,
+  costMicros: 30,
   tokens: 20,
 };
 const stored = (): Record<string, unknown> =>
@@ -32,9 +39,20 @@ describe("a stored run", () => {
 
   it("has unknown labels where they were lost [SR-07]", () => {
     const { label: _, ...rest } = stored();
-    const loaded = loadState({ ...rest, pending: { call, approvalId: "a" } });
+    const { label: __, origins: ___, ...bare } = call;
+    const loaded = loadState({ ...rest, queue: [bare], pending: { call: bare, approvalId: "a" } });
     expect(loaded.label).toEqual(UNKNOWN_LABEL);
-    expect(loaded.pending?.label).toEqual(UNKNOWN_LABEL);
+    expect(loaded.pending?.call.label).toEqual(UNKNOWN_LABEL);
+    expect(loaded.queue[0]).toMatchObject({ label: UNKNOWN_LABEL, origins: {} });
+  });
+
+  it("is read as it was kept before calls had labels of their own", () => {
+    const { heard: _, pending: __, ...rest } = stored();
+    const { label: ___, origins: ____, ...bare } = call;
+    const old = { ...rest, trustedData: ["ORD-1"], pending: { call: bare, label: trusted, approvalId: "a" } };
+    const loaded = loadState(old);
+    expect(loaded.heard).toEqual([{ from: "own data", text: "ORD-1" }]);
+    expect(loaded.pending?.call.label).toEqual(UNKNOWN_LABEL);
   });
 
   it.each([

@@ -6,9 +6,10 @@
  */
 import type { ModelMessage } from "ai";
 import { DeputizeError } from "@deputize/core";
-import { type Label, parseLabel } from "@deputize/guardrails";
+import { type Label, ORIGIN, type Origin, parseLabel } from "@deputize/guardrails/flow";
 import { z } from "zod";
-import type { ArgumentSource } from "./provenance.ts";
+import type { Reads } from "../turn/ports.ts";
+import type { ArgumentSource, Heard } from "./provenance.ts";
 
 export interface PlannedCall {
   /** Our id of the call: the approval is bound to it, and a model cannot choose it. */
@@ -18,6 +19,10 @@ export interface PlannedCall {
   readonly args: Readonly<Record<string, unknown>> | undefined;
   readonly claimsExecuted: boolean;
   readonly argumentSources: Readonly<Record<string, ArgumentSource>>;
+  /** Where the value of each argument stands in what the model was given. */
+  readonly origins: Readonly<Record<string, readonly Origin[]>>;
+  /** Of the context in which the model chose the call: what it reads later did not choose it [SR-06]. */
+  readonly label: Label;
 }
 
 export interface RunState {
@@ -25,14 +30,19 @@ export interface RunState {
   readonly messages: ModelMessage[];
   /** Calls that the model asked for and that were not carried out yet, in order. */
   queue: PlannedCall[];
-  /** The call that waits for a person, with the label of the context that it was made in. */
-  pending: { readonly call: PlannedCall; readonly label: Label; readonly approvalId: string } | undefined;
+  /** The call that waits for a person. */
+  pending: { readonly call: PlannedCall; readonly approvalId: string } | undefined;
   label: Label;
   readonly personMessage: string;
-  /** What trusted results said, for telling where an argument came from. */
-  readonly trustedData: string[];
+  /** What the model was given, for telling where an argument came from. */
+  readonly heard: Heard[];
+  /** What the results so far were made of. Not kept over a pause: such a turn's answer is never cached. */
+  readonly reads: Reads[];
   modelCalls: number;
+  toolCalls: number;
   tokens: number;
+  /** Of the model calls whose price is known. */
+  costMicros: number;
 }
 
 const CALL = z.strictObject({
@@ -42,23 +52,50 @@ const CALL = z.strictObject({
   args: z.record(z.string(), z.unknown()).optional(),
   claimsExecuted: z.boolean(),
   argumentSources: z.record(z.string(), z.enum(["you", "your data", "other"])),
+  // Runs that were paused before these were kept have none: their calls were chosen nobody knows where.
+  origins: z.record(z.string(), z.array(ORIGIN)).default({}),
+  label: z.unknown().optional(),
 });
 
 const STATE = z.strictObject({
   version: z.literal(1),
   messages: z.array(z.looseObject({ role: z.enum(["user", "assistant", "tool"]) })),
   queue: z.array(CALL),
+  /** Its own label is of runs that were paused before calls had theirs, and is left alone. */
   pending: z.strictObject({ call: CALL, label: z.unknown().optional(), approvalId: z.string() }).optional(),
   label: z.unknown().optional(),
   personMessage: z.string(),
-  trustedData: z.array(z.string()),
+  heard: z.array(z.strictObject({ ...ORIGIN.shape, text: z.string() })).default([]),
+  /** As runs that were paused earlier have it. */
+  trustedData: z.array(z.string()).default([]),
   modelCalls: z.number().int().min(0),
+  // Runs that were paused before these were counted have none.
+  toolCalls: z.number().int().min(0).default(0),
+  costMicros: z.number().int().min(0).default(0),
   tokens: z.number().int().min(0),
 });
 
+/** The state of a run that begins. */
+export function newState(
+  from: Pick<RunState, "messages" | "label" | "personMessage"> & { readonly heard?: readonly Heard[] },
+): RunState {
+  return {
+    ...from,
+    heard: [...(from.heard ?? [])],
+    queue: [],
+    pending: undefined,
+    reads: [],
+    modelCalls: 0,
+    toolCalls: 0,
+    tokens: 0,
+    costMicros: 0,
+  };
+}
+
 /** The stored form. */
 export function dumpState(state: RunState): unknown {
-  return { version: 1, ...state };
+  const { reads: _, ...kept } = state;
+  return { version: 1, ...kept };
 }
 
 /** Reads a stored state. Labels that are missing or malformed are unknown. Throws `internal`. */
@@ -67,14 +104,21 @@ export function loadState(stored: unknown): RunState {
   if (!parsed.success) {
     throw new DeputizeError("internal", "the paused run cannot be read; ask again", { cause: parsed.error });
   }
-  const { messages, queue, pending, label, version: _, ...rest } = parsed.data;
+  const { messages, queue, pending, label, heard, trustedData, version: _, ...rest } = parsed.data;
   return {
     ...rest,
     messages: messages as unknown as ModelMessage[],
     queue: queue.map(call),
-    pending: pending && { ...pending, call: call(pending.call), label: parseLabel(pending.label) },
+    pending: pending && { call: call(pending.call), approvalId: pending.approvalId },
+    heard: [...trustedData.map((text) => ({ from: "own data" as const, text })), ...(heard as Heard[])],
     label: parseLabel(label),
+    reads: [],
   };
 }
 
-const call = (stored: z.infer<typeof CALL>): PlannedCall => ({ ...stored, args: stored.args });
+const call = (stored: z.infer<typeof CALL>): PlannedCall => ({
+  ...stored,
+  args: stored.args,
+  origins: stored.origins as PlannedCall["origins"],
+  label: parseLabel(stored.label),
+});

@@ -2,6 +2,7 @@
  * Gathers what a turn shows while it happens, so that a reload shows the same as the stream did.
  */
 import type { Approval, Card, Step, TurnEvent } from "../events.ts";
+import type { OutputGuard } from "../turn/ports.ts";
 
 export interface TurnRecord {
   readonly text: string;
@@ -9,31 +10,62 @@ export interface TurnRecord {
   readonly cards: readonly Card[];
   readonly approvals: readonly Approval[];
   readonly agents: readonly string[];
-  tokensIn: number;
-  tokensOut: number;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  /** Millionths of a US dollar; undefined once a part of it is not known. */
+  readonly costMicros: number | undefined;
+  /** Adds what a model used. */
+  use(tokensIn: number, tokensOut: number, costMicros: number | undefined): void;
   /** Sends an event on and keeps what of it belongs to the message. */
   emit(event: TurnEvent): void;
-  /** A paragraph of its own. */
+  /** A paragraph of its own, in words of ours. */
   say(paragraph: string): void;
+  /** Lets out what a guard still holds of the answer. Rejects with what the guard throws. */
+  release(): Promise<void>;
   /** The next text begins a new paragraph: a model call has ended. */
-  endParagraph(): void;
+  endParagraph(): Promise<void>;
   involve(agents: readonly string[]): void;
 }
 
 /** Events of called agents that reach the person through the one that called them. */
 const KEPT = 200;
 
-export function createTurnRecord(agent: string, send: (event: TurnEvent) => void): TurnRecord {
+export function createTurnRecord(
+  agent: string,
+  send: (event: TurnEvent) => void,
+  guard?: OutputGuard,
+): TurnRecord {
   let text = "";
   let newParagraph = false;
   const steps = new Map<string, Step>();
   const cards: Card[] = [];
   const approvals = new Map<string, Approval>();
   const agents = new Set<string>([agent]);
+  const used = { in: 0, out: 0, cost: 0 as number | undefined };
+
+  function append(added: string): void {
+    if (added === "") return;
+    const delta = newParagraph && text !== "" ? `\n\n${added}` : added;
+    newParagraph = false;
+    text += delta;
+    send({ event: "delta", data: { text: delta } });
+  }
 
   const record: TurnRecord = {
-    tokensIn: 0,
-    tokensOut: 0,
+    get tokensIn() {
+      return used.in;
+    },
+    get tokensOut() {
+      return used.out;
+    },
+    get costMicros() {
+      return used.cost;
+    },
+    use(tokensIn, tokensOut, costMicros) {
+      used.in += tokensIn;
+      used.out += tokensOut;
+      used.cost = used.cost === undefined || costMicros === undefined ? undefined : used.cost + costMicros;
+    },
     get text() {
       return text;
     },
@@ -51,10 +83,7 @@ export function createTurnRecord(agent: string, send: (event: TurnEvent) => void
     },
     emit(event) {
       if (event.event === "delta") {
-        const delta = newParagraph && text !== "" ? `\n\n${event.data.text}` : event.data.text;
-        newParagraph = false;
-        text += delta;
-        send({ event: "delta", data: { text: delta } });
+        append(guard ? guard.push(event.data.text) : event.data.text);
         return;
       }
       if (event.event === "tool") {
@@ -75,9 +104,13 @@ export function createTurnRecord(agent: string, send: (event: TurnEvent) => void
     },
     say(paragraph) {
       newParagraph = true;
-      record.emit({ event: "delta", data: { text: paragraph } });
+      append(paragraph);
     },
-    endParagraph() {
+    async release() {
+      if (guard) append(await guard.end());
+    },
+    async endParagraph() {
+      await record.release();
       newParagraph = true;
     },
     involve(more) {

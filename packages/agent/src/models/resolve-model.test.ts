@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isDeputizeError } from "@deputize/core";
 import { modelStep } from "../loop/model-step.ts";
-import { resolveModel } from "./resolve-model.ts";
+import { modelFrom, resolveModel } from "./resolve-model.ts";
 
 interface Seen {
   readonly url: string | undefined;
@@ -64,10 +64,11 @@ const tools = [
 
 describe("a model by name", () => {
   it("talks to any OpenAI-compatible server: tools, streamed text, tokens", async () => {
-    const { model, name, offline } = resolveModel({
+    const model = resolveModel({
       DEPUTIZE_MODEL: "compatible:llama3.3",
       DEPUTIZE_MODEL_URL: `${url}/`,
     });
+    const { name, offline } = model;
     expect({ name, offline }).toEqual({ name: "compatible:llama3.3", offline: false });
     const said: string[] = [];
     const request = {
@@ -107,7 +108,7 @@ describe("a model by name", () => {
       DEPUTIZE_MODEL_API_KEY: "sk-secret-value",
     });
     await modelStep({
-      model: resolved.model,
+      model: resolved,
       instructions: "x",
       messages: [{ role: "user", content: "y" }],
       tools: [],
@@ -159,6 +160,52 @@ describe("a model by name", () => {
     ).toBe("azure:d");
   });
 
+  it("asks Azure by the deployment's name, which a default of LLM_MODEL does not hide", () => {
+    const azure = {
+      LLM_PROVIDER: "azure",
+      AZURE_OPENAI_DEPLOYMENT: "my-deployment",
+      AZURE_OPENAI_KEY: "k",
+      AZURE_OPENAI_ENDPOINT: "https://x.openai.azure.com",
+    };
+    for (const LLM_MODEL of ["gpt-4.1", "", undefined])
+      expect(resolveModel({ ...azure, LLM_MODEL }).name).toBe("azure:my-deployment");
+  });
+
+  it.each([
+    ["https://x.openai.azure.com/", undefined, "https://x.openai.azure.com/openai/v1/responses"],
+    ["https://x.openai.azure.com/openai", "v1", "https://x.openai.azure.com/openai/v1/responses"],
+    ["https://gateway.example/azure/openai/v1/", "v1", "https://gateway.example/azure/openai/v1/responses"],
+    [
+      "https://gateway.example/azure",
+      "2025-03-01-preview",
+      "https://gateway.example/azure/openai/deployments/d/chat/completions?api-version=2025-03-01-preview",
+    ],
+  ])("finds Azure at %s with version %s", async (endpoint, version, address) => {
+    const asked: string[] = [];
+    const model = modelFrom(
+      "azure:d",
+      { AZURE_OPENAI_KEY: "k", AZURE_OPENAI_ENDPOINT: endpoint, AZURE_OPENAI_API_VERSION: version },
+      {
+        fetch: async (input) => {
+          asked.push(String(input));
+          return new Response("{}", { status: 400 });
+        },
+      },
+    );
+    await Promise.resolve(model.model.doStream({ prompt: [] })).catch(() => {});
+    expect(asked).toEqual([address]);
+  });
+
+  it("takes a setting by itself, with the price that its host pays", () => {
+    const price = { inputPerMillion: 0.25, outputPerMillion: 2 };
+    expect(modelFrom("openai:gpt-5-mini", { OPENAI_API_KEY: "k" }, { price })).toMatchObject({
+      name: "openai:gpt-5-mini",
+      offline: false,
+      price,
+    });
+    expect(modelFrom("offline", {})).toMatchObject({ offline: true, price: { inputPerMillion: 0 } });
+  });
+
   it.each([
     ["no key", { DEPUTIZE_MODEL: "openai:gpt-5-mini" }, /OPENAI_API_KEY/],
     ["an empty key", { DEPUTIZE_MODEL: "anthropic:claude", ANTHROPIC_API_KEY: " " }, /ANTHROPIC_API_KEY/],
@@ -190,5 +237,23 @@ describe("a model by name", () => {
     })();
     expect(said).toContain("DEPUTIZE_MODEL");
     expect(said).not.toContain("sk-proj");
+  });
+});
+
+describe("the price", () => {
+  const env = { DEPUTIZE_MODEL: "openai:gpt-5-mini", OPENAI_API_KEY: "k" };
+
+  it("comes from the setting, in dollars for a million tokens", () => {
+    expect(resolveModel({ ...env, DEPUTIZE_MODEL_PRICE: "0.25/2" }).price).toEqual({
+      inputPerMillion: 0.25,
+      outputPerMillion: 2,
+    });
+    expect(resolveModel(env).price).toBeUndefined();
+  });
+
+  it.each(["0.25", "free", "1/-2", "1/2/3", "/2"])("is not %j", (DEPUTIZE_MODEL_PRICE) => {
+    expect(() => resolveModel({ ...env, DEPUTIZE_MODEL_PRICE })).toThrow(
+      expect.objectContaining({ code: "config_invalid" }),
+    );
   });
 });

@@ -4,25 +4,12 @@
  * Guarantees: says only what an answer holds; amounts are read as integer cents. A refusal is said as one, in
  * words that tell nothing about anybody else.
  */
+import { described, reviewsAnswer } from "./describe.ts";
 import { type Data, type ToolAnswer, isData } from "./conversation.ts";
+import { day, list, money, text } from "./words.ts";
 
 export const OWN_ONLY =
   "I can only see the data of the person who is signed in, so I can't look up anybody else's. If you would like to see your own orders, just ask.";
-
-/** Integer cents as dollars. */
-export function money(cents: unknown): string {
-  return new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" }).format(Number(cents) / 100);
-}
-
-function day(value: unknown): string | undefined {
-  const at = typeof value === "string" ? new Date(value) : undefined;
-  if (!at || Number.isNaN(at.getTime())) return undefined;
-  return new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeZone: "UTC" }).format(at);
-}
-
-const text = (value: unknown): string | undefined =>
-  typeof value === "string" && value.trim() !== "" ? value.trim().slice(0, 300) : undefined;
-const list = (value: unknown): Data[] => (Array.isArray(value) ? value.filter(isData) : []);
 
 const STATUS: Readonly<Record<string, string>> = {
   placed: "placed and waiting to be confirmed",
@@ -56,7 +43,9 @@ export function productsIn(data: unknown): Data[] {
 }
 
 const orderName = (order: Data): string =>
-  text(order["number"]) ?? text(order["order_number"]) ?? text(order["id"]) ?? "your order";
+  text(order["number"]) ?? text(order["order_number"]) ?? text(order["order_id"]) ?? text(order["id"]) ?? "";
+/** "order 10042", or "order" alone where nothing names it. */
+const orderTitle = (order: Data): string => `order ${orderName(order)}`.trimEnd();
 
 function orderLine(order: Data): string {
   const count = Number(order["item_count"] ?? list(order["items"]).length);
@@ -66,7 +55,7 @@ function orderLine(order: Data): string {
     count > 0 ? `${count} item${count === 1 ? "" : "s"}` : undefined,
     day(order["date"]) && `ordered ${day(order["date"])}`,
   ].filter((part) => part !== undefined);
-  return `- ${orderName(order)}: ${parts.join(", ")}`;
+  return `- ${orderName(order) || "your order"}: ${parts.join(", ")}`;
 }
 
 function ordersAnswer(orders: readonly Data[]): string {
@@ -89,7 +78,7 @@ function orderAnswer(order: Data): string {
               `- ${Number(item["quantity"] ?? 1)} × ${text(item["name"])}${item["unit_price"] === undefined ? "" : ` at ${money(item["unit_price"])}`}`,
           )
           .join("\n")}`;
-  return `Your order ${orderName(order)}${placed ? ` from ${placed}` : ""} is ${statusWords(order["status"])}.${carrierWords(order)}${total}${bought}`;
+  return `Your ${orderTitle(order)}${placed ? ` from ${placed}` : ""} is ${statusWords(order["status"])}.${carrierWords(order)}${total}${bought}`;
 }
 
 const TRAVEL: Readonly<Record<string, string>> = {
@@ -120,9 +109,12 @@ function arrivalWords(expected: unknown): string {
 
 /** A journey: the order that is known from before, and what tracking adds. */
 function trackingAnswer(data: Data, known: Data | undefined): string {
-  const inner = [data["tracking"], data["order"], data].find((part) => isData(part) && "status" in part);
-  const order: Data = { ...known, ...(isData(inner) ? inner : data) };
-  const timeline = list(data["timeline"] ?? order["timeline"]);
+  const inner = [data["tracking"], data["shipment"], data["order"], data].find(
+    (part) => isData(part) && "status" in part,
+  );
+  const named = { order_id: data["order_id"], status: data["order_status"] };
+  const order: Data = { ...named, ...known, ...(isData(inner) ? inner : data) };
+  const timeline = list(data["timeline"] ?? data["events"] ?? order["timeline"]);
   const latest = isData(data["latest_update"])
     ? data["latest_update"]
     : isData(data["latest"])
@@ -130,14 +122,16 @@ function trackingAnswer(data: Data, known: Data | undefined): string {
       : timeline.at(-1);
   const where =
     latest &&
-    [text(latest["notes"]), text(latest["location"])].filter((part) => part !== undefined).join(", ");
-  const when = latest && day(latest["date"]);
+    [text(latest["notes"]), text(latest["location"] ?? latest["place"])]
+      .filter((part) => part !== undefined)
+      .join(", ");
+  const when = latest && day(latest["date"] ?? latest["at"]);
   const update = where
     ? ` Latest update${when ? ` (${when})` : ""}: ${where}.`
     : when
       ? ` Last updated ${when}.`
       : "";
-  return `Your order ${orderName(order)} is ${statusWords(order["status"])}.${carrierWords(order)}${arrivalWords(data["expected"])}${update}`;
+  return `Your ${orderTitle(order)} is ${statusWords(order["status"])}.${carrierWords(order)}${arrivalWords(data["expected"])}${update}`;
 }
 
 function productLine(product: Data): string {
@@ -182,15 +176,53 @@ function profileAnswer(data: Data): string {
   return `You are signed in as ${text(profile["name"]) ?? "yourself"}${text(profile["email"]) ? ` (${text(profile["email"])})` : ""}${tier ? `, a ${tier} member` : ""}.${spent}`;
 }
 
-/** Words for a result of no known shape: its plain members, a line each. */
+/** Words for a result of no known shape: its plain members and lists. */
 function plainAnswer(data: unknown): string {
   if (typeof data === "string") return data.trim() || "Done.";
-  if (!isData(data)) return "Done.";
-  const lines = Object.entries(data)
-    .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
-    .slice(0, 12)
-    .map(([name, value]) => `- ${name.replaceAll("_", " ")}: ${String(value).slice(0, 200)}`);
-  return lines.length === 0 ? "Done." : `Here is what I found:\n${lines.join("\n")}`;
+  const words = isData(data) ? described(data) : undefined;
+  return words === undefined ? "Done." : `Here is what I found:\n${words}`;
+}
+
+export function memoriesIn(data: unknown): Data[] {
+  return isData(data) ? list(data["memories"]) : list(data);
+}
+
+/** An answer to a task; undefined where its shape says no more than any other's. */
+function taskAnswer(task: string, data: Data): string | undefined {
+  const words = described(data);
+  switch (task) {
+    case "remember":
+      return `I'll remember that: ${text(data["remembered"] ?? data["content"] ?? data["text"]) ?? "done"}.`;
+    case "recall": {
+      const memories = memoriesIn(data).flatMap((memory) => text(memory["text"] ?? memory["content"]) ?? []);
+      return memories.length === 0
+        ? "I remember nothing about you yet."
+        : `This is what I remember about you:\n${memories.map((memory) => `- ${memory}`).join("\n")}`;
+    }
+    case "forget": {
+      const forgotten = text(data["forgotten"]);
+      return forgotten === undefined ? "I have forgotten that." : `I have forgotten this: ${forgotten}.`;
+    }
+    case "reviews":
+    case "fakes":
+    case "sentiment":
+      return reviewsAnswer(data);
+    case "return":
+    case "address":
+    case "add to cart":
+    case "remove from cart":
+    case "apply coupon":
+    case "checkout":
+    case "backorder":
+    case "stock alert":
+    case "change price":
+    case "change stock":
+    case "write a review":
+    case "reply to a review":
+      return words === undefined ? "Done." : `Done.\n${words}`;
+    default:
+      return undefined;
+  }
 }
 
 function sentence(said: string): string {
@@ -220,6 +252,8 @@ function refusalAnswer(answer: ToolAnswer, what: string): string {
 }
 
 export interface AnswerHints {
+  /** The task of `tasks.ts` that it answers. */
+  readonly task?: string | undefined;
   readonly capability?: string | undefined;
   /** How the person named the thing, such as an order number. */
   readonly what?: string | undefined;
@@ -249,10 +283,12 @@ export function answerFor(answer: ToolAnswer, hints: AnswerHints = {}): string {
     return Array.isArray(data) && productsIn(data).length > 0
       ? productsAnswer(productsIn(data), undefined)
       : plainAnswer(data);
+  const ofTask = hints.task === undefined ? undefined : taskAnswer(hints.task, data);
+  if (ofTask !== undefined) return ofTask;
   switch (hints.capability) {
     case "cancel": {
-      const order = { ...hints.order, ...ordersIn(data)[0] };
-      return `Done: order ${orderName(order)} is cancelled.`;
+      const order = { ...hints.order, ...data, ...ordersIn(data)[0] };
+      return `Done: ${orderTitle(order)} is cancelled.`;
     }
     case "track":
       return trackingAnswer(data, hints.order);
@@ -266,8 +302,18 @@ export function answerFor(answer: ToolAnswer, hints: AnswerHints = {}): string {
     case "profile":
       return profileAnswer(data);
     default:
+      if (hints.task !== undefined) return ownShape(data);
       return ordersIn(data).length > 0 ? othersOrders(ordersIn(data)) : plainAnswer(data);
   }
+}
+
+/** A result by what it holds: an order, one product, several, or whatever it says. */
+function ownShape(data: Data): string {
+  const [product, ...further] = productsIn(data);
+  if (product && further.length === 0) return productAnswer(product);
+  if (product) return productsAnswer([product, ...further], data["total"]);
+  const orders = ordersIn(data);
+  return orders.length > 0 ? ordersAnswer(orders) : plainAnswer(data);
 }
 
 /** Orders that a staff tool showed under a case: nobody's "your". */

@@ -79,6 +79,10 @@ const SYNONYMS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/\bon (?:its|the|their) way\b|\bin transit\b|\bshipping\b/i, ["shipped", "out_for_delivery"]],
   [/\barrived\b/i, ["delivered"]],
   [/\bcanceled\b/i, ["cancelled"]],
+  [/\b(?:store )?credit\b|\bvoucher\b/i, ["store_credit"]],
+  [/\b(?:money back|my money|card|original|refund me)\b/i, ["original_payment"]],
+  [/\bhelpful\b/i, ["helpful"]],
+  [/\b(?:worst|lowest|bad|critical|negative)\b/i, ["rating_low"]],
 ];
 
 /** The one value of a closed list that the text names. */
@@ -101,10 +105,14 @@ const FILLER =
   /\b(?:please|can|could|would|will|you|i|i'm|me|my|we|us|a|an|the|some|any|of|to|in|on|at|is|are|am|do|does|did|have|has|it|its|that|this|those|these|for|with|and|or|what|which|who|where|when|how|much|show|find|search|looking|look|get|give|list|see|tell|need|want|like|buy|order|shop|shopping|store|sell|product|products|item|items|thing|things|something|anything|about|there|available|stock|good|great|nice|best|top|rated|cheap|cheaper|cheapest|newest|latest|recommend|recommendation|recommendations|suggest|price|priced|prices|cost|costs|dollars?|usd|under|below|less|than|over|above|more|up|least|most|between|around|about|max|maximum|min|minimum|stars?|rating|or|higher|better|details|tell|also|then|first|only|just|thanks|hi|hello|hey)\b/gi;
 
 /** The words that name a thing: what is left of the text without the asking. */
-function subjectWords(text: string, without: readonly string[] = []): string {
+export function subjectWords(text: string, without: readonly string[] = []): string {
   const quoted = /["“”']([^"“”']{2,80})["“”']/.exec(text)?.[1];
   if (quoted) return quoted.trim();
-  let rest = text.replaceAll(new RegExp(AMOUNT, "g"), (amount) => (amount.includes("$") ? " " : amount));
+  const plain = text.replaceAll(
+    /\b(?:i|we|you|they|it|he|she|that|what|where|who|there)['’](?:m|s|re|d|ve|ll)\b/gi,
+    " ",
+  );
+  let rest = plain.replaceAll(new RegExp(AMOUNT, "g"), (amount) => (amount.includes("$") ? " " : amount));
   rest = rest
     .replaceAll(/\b(?:under|below|over|above|than|between|and|to|least)\s+\d[\d,.]*/gi, " ")
     .replaceAll(/\b\d(?:\.\d)?\s*\+?\s*stars?\b/gi, " ");
@@ -152,13 +160,24 @@ function fillOne(name: string, schema: JSONSchema7, text: string, tool: ToolView
     if (typeof value === "string" && key === "category") used.push(value);
     return value;
   }
+  if (/^(?:quantity|qty|amount_of_items|units)$/.test(key)) return quantity(text);
+  if (/^delta$/.test(key)) return delta(text);
+  if (/^(?:code|coupon|coupon_code|voucher)$/.test(key)) return couponCode(text);
+  if (/^(?:days|months)$/.test(key)) return period(text, key);
+  if (/^(?:price|new_price)$/.test(key)) {
+    const said =
+      /\$\s?(\d[\d,]*(?:\.\d{1,2})?)/.exec(text)?.[1] ?? /\bto (\d+(?:\.\d{1,2})?)\b/.exec(text)?.[1];
+    return price(said === undefined ? undefined : number(said));
+  }
+  if (/^(?:new_address|address|shipping_address)$/.test(key)) return addressIn(text, schema);
+  if (/^(?:street|city|state|zip|country)$/.test(key)) return addressIn(text)?.[key];
   if (/(?:^|_)id$|_number$|^reference$/.test(key)) {
     const found = REFERENCE.exec(text)?.[0]?.replace(/^#/, "");
     if (found === undefined) return undefined;
     if (/^\d+$/.test(found)) return undefined; // part of a number; the list of orders tells which
     const uuid = UUID.test(found);
     // A number that a person types stands for an order; other things are known by their ids only.
-    if (!uuid && (isUuidSchema(schema) || !/^order|^id$|^reference$|_number$/.test(key))) return undefined;
+    if (!uuid && (isUuidSchema(schema) || !takesReference(key, found))) return undefined;
     return uuid ? found.toLowerCase() : found.toUpperCase();
   }
   if (/^(?:reason|note|comment)$/.test(key)) {
@@ -175,6 +194,81 @@ function fillOne(name: string, schema: JSONSchema7, text: string, tool: ToolView
   }
   if (/^(?:message|question|request)$/.test(key)) return text;
   return undefined;
+}
+
+const NUMBER_WORDS = "one two three four five six seven eight nine ten eleven twelve".split(" ");
+
+/** How many of a thing: "two", "3 of", "add 4"; one is not said. A number in a name, such as "Charge 5", is none. */
+function quantity(text: string): number | undefined {
+  const word = `\\d{1,3}|${NUMBER_WORDS.join("|")}`;
+  const found =
+    new RegExp(
+      String.raw`\b(?:add|put|order|buy|take|want|get|need|remove|reduce by|increase by)\s+(${word})\b`,
+      "i",
+    ).exec(text) ??
+    new RegExp(String.raw`\b(${word})\s*(?:x|×|of|pieces?|units?|pairs?)\b`, "i").exec(text) ??
+    new RegExp(String.raw`\bto\s+(${word})\W*$`, "i").exec(text);
+  const said = found?.[1]?.toLowerCase();
+  if (said === undefined) return undefined;
+  return NUMBER_WORDS.includes(said) ? NUMBER_WORDS.indexOf(said) + 1 : Number(said);
+}
+
+/** More or fewer: "add 5", "remove 3". */
+function delta(text: string): number | undefined {
+  const many = quantity(text);
+  if (many === undefined) return undefined;
+  return /\b(?:remove|take|reduce|minus|less|fewer|lower)\b/i.test(text) ? -many : many;
+}
+
+/** A word in capitals with a number in it, or one that is called a code. */
+function couponCode(text: string): string | undefined {
+  return (
+    /\b(?:code|coupon|voucher)\s+["“”']?([A-Za-z][A-Za-z0-9-]{2,29})\b(?<!\b(?:is|valid|work|works|for|still|to|good))/.exec(
+      text,
+    )?.[1] ?? /\b([A-Z]{3,}[A-Z0-9-]*)\b/.exec(text)?.[1]
+  )?.toUpperCase();
+}
+
+/** "the last 30 days", "two months". */
+function period(text: string, unit: string): number | undefined {
+  const found = /\b(\d{1,3})\s+(day|week|month|year)s?\b/i.exec(text);
+  if (!found) return undefined;
+  const days = { day: 1, week: 7, month: 30, year: 365 }[found[2]?.toLowerCase() ?? ""] ?? 1;
+  const all = Number(found[1]) * days;
+  return unit === "days" ? all : Math.max(1, Math.round(all / 30));
+}
+
+type Address = Readonly<Record<string, string>>;
+
+/** "12 Elm Street, Portland, OR 97201": an address as people of one country write it, or undefined. */
+function addressIn(text: string, schema?: JSONSchema7): Address | undefined {
+  const found =
+    /(?<![\w-])(?<street>\d{1,6}[A-Za-z]?\s+(?!to\b)[\p{L}\d .'’#-]{2,100}),\s*(?<city>[\p{L} .'’-]{2,100}),\s*(?<state>[A-Za-z]{2,3}),?\s+(?<zip>[A-Za-z\d-]{3,12})(?:,\s*(?<country>[A-Za-z]{2,3}))?/u.exec(
+      text,
+    )?.groups;
+  if (!found) return undefined;
+  const { street = "", city = "", state = "", zip = "", country = "US" } = found;
+  const name = /\b(?:name is|addressed to|attention|c\/o)\s+(\p{L}+(?: \p{L}+)?)/u.exec(text)?.[1];
+  const parts = {
+    street: street.trim(),
+    city: city.trim(),
+    state: state.toUpperCase(),
+    zip,
+    country: country.toUpperCase(),
+    ...(name !== undefined && { name }),
+  };
+  const known = schema?.properties;
+  if (!known) return parts;
+  const taken = Object.fromEntries(Object.entries(parts).filter(([part]) => part in known));
+  const needed: readonly string[] = schema.required ?? [];
+  return needed.every((part) => part in taken) ? taken : undefined;
+}
+
+/** `ORD-10042` is an order's, `INV-77` an invoice's, `T-501` a ticket's. */
+function takesReference(key: string, reference: string): boolean {
+  if (/^order|^id$|^reference$|_number$/.test(key)) return true;
+  const letters = /^[A-Z]+/i.exec(reference)?.[0].toLowerCase() ?? "";
+  return letters !== "" && letters !== "ord" && key.startsWith(letters);
 }
 
 /** What a tool takes as a reason at most. */

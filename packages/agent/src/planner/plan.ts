@@ -8,6 +8,7 @@ import { type Capability, capabilityOf, closestTool, namesPerson, toolFor } from
 import type { Conversation, Data, ToolAnswer } from "./conversation.ts";
 import { type Intent, REFERENCE, type Topic, clauses, readIntent } from "./intent.ts";
 import { routePlan, routingTool } from "./route.ts";
+import { type TaskGoal, pursueTask, taskGoal, unableTask } from "./task-plan.ts";
 
 export type Plan =
   | { readonly kind: "call"; readonly tool: string; readonly args: Readonly<Record<string, unknown>> }
@@ -37,6 +38,8 @@ export function plan(conversation: Conversation, tools: readonly ToolView[]): Pl
   if (intent.kind === "others") {
     return (router && routePlan(conversation, router, ["orders"])) ?? others(conversation, tools, intent);
   }
+  const tasks = ownTasks(conversation, tools);
+  if (tasks) return tasks;
   if (intent.kind === "greeting") return say(`Hello! ${HELP}`);
   if (intent.kind === "thanks") return say("You're welcome! Is there anything else I can do for you?");
   if (intent.kind === "help") return say(HELP);
@@ -45,7 +48,31 @@ export function plan(conversation: Conversation, tools: readonly ToolView[]): Pl
     const routed = routePlan(conversation, router, topics.length > 0 ? topics : guessTopics(conversation));
     if (routed) return routed;
   }
+  if (unableTask(conversation.text)) return unknown(conversation, tools);
   return topics.length > 0 ? ask(conversation, tools, topics) : unknown(conversation, tools);
+}
+
+/** What the clauses ask to have done by tools of this agent's own; undefined where it is nothing, or some is for somebody else. */
+function ownTasks(conversation: Conversation, tools: readonly ToolView[]): Plan | undefined {
+  const parts = clauses(conversation.text);
+  const goals = parts.map((part) => taskGoal(part, tools, conversation));
+  if (goals.every((goal) => goal === undefined)) return undefined;
+  const said: string[] = [];
+  const rest: string[] = [];
+  for (const [at, part] of parts.entries()) {
+    const goal: TaskGoal | undefined = goals[at];
+    if (!goal) {
+      rest.push(part);
+      continue;
+    }
+    const step = pursueTask(goal, tools, conversation);
+    if (step.kind === "call") return call(step.tool, step.args);
+    said.push(step.text);
+  }
+  const others = rest.join(" ");
+  if (others === "" || readIntent(others).kind !== "ask") return say(said.join("\n\n"));
+  const further = plan({ ...conversation, text: others }, tools);
+  return further.kind === "call" ? further : say([...said, further.text].join("\n\n"));
 }
 
 /** "Headphones" alone is a search; a bare "it" belongs to what was spoken of before. */
@@ -162,7 +189,12 @@ function resolveOrder(
   const lister = toolFor("orders", tools);
   const wanted = before === undefined ? goal.text : `${goal.text} ${before}`;
   const listed = lister && answers.findLast((answer) => answer.tool === lister.name);
-  if (!lister) return say("Which order do you mean? Please tell me its number.");
+  if (!lister) {
+    // Nothing here lists orders, so a number is taken as it was typed.
+    return named === undefined || uuidOnly
+      ? say("Which order do you mean? Please tell me its number.")
+      : call(tool, { ...args, [argument]: named.replace(/^#/, "") });
+  }
   if (!listed) {
     const filled = fillArguments(lister, goal.text).args;
     // All of them when one must be looked for by number or by whether it can still be cancelled.

@@ -6,6 +6,7 @@ import { answerFor } from "./answer.ts";
 import type { Conversation } from "./conversation.ts";
 import { REFERENCE, type Topic, clauses, readIntent } from "./intent.ts";
 import type { Plan } from "./plan.ts";
+import { askedFor } from "./task-plan.ts";
 
 /** The tool that calls another agent: it takes an agent's name and a message. */
 export function routingTool(tools: readonly ToolView[]): ToolView | undefined {
@@ -39,13 +40,15 @@ function about(tool: ToolView, name: string, names: readonly string[]): string {
   return text.slice(from + name.length, Math.min(text.length, ...ends));
 }
 
-function agentFor(tool: ToolView, topic: Topic): string | undefined {
+/** The agent whose name and description have most of the words. */
+function agentFor(tool: ToolView, sought: RegExp): string | undefined {
+  const words = new RegExp(sought.source, "g");
   const names = agentNames(tool);
   const scored = names.map((name) => ({
     name,
     score:
-      (name.match(WORDS[topic]) ?? []).length * 3 +
-      Math.min(2, (about(tool, name, names).match(WORDS[topic]) ?? []).length),
+      (name.match(words) ?? []).length * 3 +
+      Math.min(2, (about(tool, name, names).match(words) ?? []).length),
   }));
   const best = scored.toSorted((a, b) => b.score - a.score)[0];
   return best && best.score > 0 ? best.name : undefined;
@@ -60,19 +63,30 @@ export function routePlan(
   const messages = new Map<string, string[]>();
   const parts = clauses(conversation.text);
   const others = readIntent(conversation.text).kind === "others";
-  const add = (topic: Topic, text: string): void => {
-    const name = agentFor(tool, topic);
-    if (!name) return;
+  const add = (sought: RegExp, text: string): boolean => {
+    const name = agentFor(tool, sought);
+    if (!name) return false;
     const sent = messages.get(name) ?? [];
     if (!sent.includes(text)) messages.set(name, [...sent, text]);
+    return true;
+  };
+  /** Who does the clause's task, where it is one; else who knows its topics. */
+  const send = (text: string, known: readonly Topic[]): void => {
+    const [task] = others ? [] : askedFor(text);
+    if (task && add(task.agent, text)) return;
+    for (const topic of task?.about === "product" || task?.about === "products"
+      ? ["products" as const]
+      : known)
+      add(WORDS[topic], text);
   };
   if (!others && parts.length > 1) {
     for (const part of parts) {
       const intent = readIntent(part);
-      if (intent.kind === "ask") for (const topic of intent.topics) add(topic, part);
+      if (intent.kind === "ask" || askedFor(part).length > 0)
+        send(part, intent.kind === "ask" ? intent.topics : []);
     }
   }
-  if (messages.size === 0) for (const topic of topics) add(topic, conversation.text);
+  if (messages.size === 0) send(conversation.text, topics);
   if (messages.size === 0) return undefined;
 
   const said: string[] = [];

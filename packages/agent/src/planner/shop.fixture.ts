@@ -2,7 +2,7 @@
 import type { LanguageModelV4, LanguageModelV4FunctionTool, LanguageModelV4Prompt } from "@ai-sdk/provider";
 import { offlinePlanner } from "./offline-planner.ts";
 
-const tool = (
+export const tool = (
   name: string,
   description: string,
   properties: Record<string, object>,

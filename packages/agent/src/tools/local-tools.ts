@@ -6,6 +6,7 @@
  * agent can be continued there.
  */
 import type { JSONSchema7 } from "@ai-sdk/provider";
+import type { Destination } from "@deputize/guardrails/flow";
 import { z } from "zod";
 import type { ToolCall, ToolContext, ToolOutcome, ToolSource } from "./tool-source.ts";
 
@@ -14,6 +15,8 @@ export interface LocalTool {
   readonly description: string | ((context: ToolContext) => string);
   /** Usually a `z.strictObject`. May depend on the caller, such as the agents that it may call. */
   readonly input: z.ZodType | ((context: ToolContext) => z.ZodType);
+  /** Who reads what it is given; nobody but the person unless said. */
+  readonly sends?: Destination;
   /** False hides the tool from this caller. */
   readonly available?: (context: ToolContext) => boolean | Promise<boolean>;
   call(call: ToolCall, context: ToolContext): Promise<ToolOutcome>;
@@ -33,6 +36,7 @@ export function localTools(name: string, tools: readonly LocalTool[]): ToolSourc
           name: tool.name,
           description: typeof tool.description === "function" ? tool.description(context) : tool.description,
           inputSchema: z.toJSONSchema(inputOf(tool, context), { io: "input" }) as JSONSchema7,
+          ...(tool.sends !== undefined && { sends: tool.sends }),
         }));
     },
     async call(call, context) {

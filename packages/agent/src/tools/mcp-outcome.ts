@@ -2,14 +2,23 @@
  * Reads a tool server's answer into an outcome of our own.
  *
  * Guarantees: an answer without a readable label is unknown [SR-07]; only the protocol's own members count,
- * never what stands in a text; an approval that cannot be read is a refusal and not a wait.
+ * never what stands in a text; an approval that cannot be read is a refusal and not a wait. Of a server that is not trusted no
+ * statement counts: its words are unknown, its approvals are none, and the call's entry in the log is the agent's own.
  */
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import { ERROR_STATUS } from "@deputize/core";
-import { type Label, UNKNOWN_LABEL, parseLabel } from "@deputize/guardrails";
+import { type Label, UNKNOWN_LABEL, parseLabel } from "@deputize/guardrails/flow";
 import { z } from "zod";
+import { APPROVAL_REASONS } from "../approval-reason.ts";
 import type { Approval, Card } from "../events.ts";
 import type { ToolCall, ToolContext, ToolOutcome } from "./tool-source.ts";
+
+/** What a result says of what it rests on. One that says it in another way says nothing. */
+const BASIS = z.object({
+  "deputize/effect": z.enum(["read", "write"]),
+  "deputize/versions": z.record(z.string().max(64), z.string().max(64)).optional(),
+  "deputize/valid_until": z.iso.datetime().optional(),
+});
 
 const CARD = z.looseObject({ type: z.string().min(1).max(64) });
 
@@ -41,6 +50,8 @@ const APPROVAL = z.looseObject({
   status: z.enum(STATUSES).catch("pending"),
   expires: z.string(),
   created: z.string().optional(),
+  // It explains; what cannot be read is left out, and the card is shown without it.
+  because: APPROVAL_REASONS.optional().catch(undefined),
 });
 
 /** Faults on the other side; every other code is a refusal. */
@@ -58,14 +69,25 @@ export function askAgain(result: CallToolResult): boolean {
   return result.isError === true && parsed.success && parsed.data.error.code === "approval_changed";
 }
 
+export interface AnsweringServer {
+  readonly name: string;
+  /** What it says of its answers counts. */
+  readonly trust: boolean;
+}
+
 export function readOutcome(
-  server: string,
+  { name: server, trust }: AnsweringServer,
   result: CallToolResult,
   call: ToolCall,
   context: ToolContext,
   nowIso: string,
 ): ToolOutcome {
-  const meta: Record<string, unknown> = result._meta ?? {};
+  const said: Record<string, unknown> = result._meta ?? {};
+  if (!trust && said["deputize/approval"] !== undefined) {
+    const why = "this server asks for an approval, and is not trusted to";
+    return { ...refusal(server, "approval_invalid", why), label: UNKNOWN_LABEL };
+  }
+  const meta = trust ? said : {};
   const label = readLabel(meta["deputize/label"]);
   const entryId = meta["deputize/entry_id"];
   const entry = typeof entryId === "string" && entryId.length <= 100 ? { entryId } : {};
@@ -85,7 +107,15 @@ export function readOutcome(
   if (result.isError !== true) {
     const { cards, ...rest } = structured ?? {};
     const content = structured ? rest : texts(result);
-    return { status: "done", content, label, cards: readCards(cards), ...entry };
+    return {
+      status: "done",
+      content,
+      label,
+      cards: readCards(cards),
+      ...entry,
+      ...readBasis(meta),
+      ...readHolds(meta),
+    };
   }
   const parsed = ERROR.safeParse(structured);
   const code = parsed.success ? parsed.data.error.code : "internal";
@@ -113,6 +143,29 @@ function readLabel(input: unknown): Label {
   const { readers } = input as { readers?: unknown };
   const all = Array.isArray(readers) && readers.length === 1 && readers[0] === "public";
   return parseLabel(all ? { ...input, readers: "public" } : input);
+}
+
+function readBasis(meta: Record<string, unknown>): Pick<ToolOutcome, "reads"> {
+  const parsed = BASIS.safeParse(meta);
+  if (!parsed.success) return {};
+  const {
+    "deputize/effect": effect,
+    "deputize/versions": versions,
+    "deputize/valid_until": until,
+  } = parsed.data;
+  return {
+    reads: {
+      effect,
+      ...(versions && { versions }),
+      ...(until !== undefined && { validUntilMs: Date.parse(until) }),
+    },
+  };
+}
+
+/** What the tool's author says is to be found in its answers. */
+function readHolds(meta: Readonly<Record<string, unknown>>): Pick<ToolOutcome, "holds"> {
+  const holds = meta["deputize/holds"];
+  return typeof holds === "string" && /^[^\p{Cc}]{1,80}$/u.test(holds) ? { holds } : {};
 }
 
 function readCards(input: unknown): Card[] {
@@ -147,6 +200,7 @@ function readApproval(
     status: data.status,
     expires: data.expires,
     created: data.created ?? nowIso,
+    ...(data.because && { because: data.because }),
     conversation_id: context.personConversationId ?? context.conversationId,
   };
 }

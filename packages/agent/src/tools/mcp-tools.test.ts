@@ -1,9 +1,19 @@
 import { MCPServer, type MemoryAudit, type Preview, hasScope, memoryAudit } from "@deputize/mcp";
-import { type Caller, DeputizeError, newId } from "@deputize/core";
+import { type Caller, DeputizeError, installTelemetry, newId } from "@deputize/core";
 import type { TestStore } from "@deputize/store/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { alice, bob, callerOf, collect, makeAgent, ofKind, openAgentStore } from "../agent.fixture.ts";
+import {
+  alice,
+  auditList,
+  bob,
+  callerOf,
+  collect,
+  makeAgent,
+  ofKind,
+  openAgentStore,
+} from "../agent.fixture.ts";
+import { providerServer } from "../models/provider-server.fixture.ts";
 import { scriptedModel } from "../testing.ts";
 import { mcpTools } from "./mcp-tools.ts";
 import type { AgentAuthority } from "./tool-source.ts";
@@ -26,6 +36,16 @@ function tokensOf(name: string): AgentAuthority & { readonly asked: string[] } {
     },
   };
 }
+
+/** A model that writes a note; `before` is called when it is asked. */
+const noting = (before: () => unknown = () => {}) =>
+  scriptedModel([
+    () => {
+      before();
+      return { calls: [{ tool: "add_note", args: { text: "once" } }] };
+    },
+    { text: "Noted." },
+  ]);
 
 let store: TestStore;
 let audit: MemoryAudit;
@@ -52,7 +72,7 @@ const send: typeof fetch = async (input, init) => {
   return answerWith?.(request) ?? server.fetch(request);
 };
 
-const source = () => mcpTools({ name: "orders", url: URL_OF_ORDERS, fetch: send });
+const source = () => mcpTools({ name: "orders", trust: true, url: URL_OF_ORDERS, fetch: send });
 
 beforeAll(async () => {
   store = await openAgentStore();
@@ -177,6 +197,28 @@ describe("tools of a guarded server", () => {
     expect(prompt).not.toContain("cards");
   });
 
+  it("are told the present trace with the request and with the call, and the id of the request that all began with", async () => {
+    const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+    const stop = installTelemetry({ traceparent: () => traceparent });
+    const sent: { header: string | null; id: string | null; body: string }[] = [];
+    const spied: typeof fetch = async (input, init) => {
+      const request = new Request(input, init);
+      const [header, id] = ["traceparent", "x-request-id"].map((name) => request.headers.get(name));
+      sent.push({ header: header ?? null, id: id ?? null, body: await request.clone().text() });
+      return send(request);
+    };
+    const tools = mcpTools({ name: "orders", trust: true, url: URL_OF_ORDERS, fetch: spied });
+    const model = scriptedModel([{ calls: [{ tool: "get_orders" }] }, { text: "One order." }]);
+    await makeAgent(store, model, [tools]).run({ ...withScopes, runOptions: { requestId: "request-7" } });
+    stop();
+    expect(new Set(sent.map(({ header }) => header))).toEqual(new Set([traceparent]));
+    expect(new Set(sent.map(({ id }) => id))).toEqual(new Set(["request-7"]));
+    const call = JSON.parse(sent.find(({ body }) => body.includes("tools/call"))?.body ?? "{}") as {
+      params?: { _meta?: Record<string, unknown> };
+    };
+    expect(call.params?._meta).toMatchObject({ traceparent });
+  });
+
   it("taint the run when they return what others wrote [SR-07]", async () => {
     const model = scriptedModel([{ calls: [{ tool: "get_reviews" }] }, { text: "Hm." }]);
     const result = await makeAgent(store, model, [source()]).run(ask);
@@ -204,6 +246,14 @@ describe("tools of a guarded server", () => {
     ]);
     expect(names(model.asked[3]?.tools)).toEqual(names(model.asked[0]?.tools));
     expect(names(model.asked[4]?.tools)).toEqual(["get_reviews"]);
+    expect(requests.filter(({ method }) => method === "tools/list")).toHaveLength(2);
+  });
+
+  it("are listed anew for a caller whose authority was bound more narrowly [PR-D02]", async () => {
+    const model = scriptedModel(Array.from({ length: 2 }, () => ({ text: "Hi." })));
+    const agent = makeAgent(store, model, [source()]);
+    await agent.run(withScopes);
+    await agent.run({ ...withScopes, caller: { ...withScopes.caller, constraints: { maxAmount: 100 } } });
     expect(requests.filter(({ method }) => method === "tools/list")).toHaveLength(2);
   });
 
@@ -267,9 +317,126 @@ describe("tools of a guarded server", () => {
     expect(result.steps.map(({ status }) => status)).toEqual(["done", "failed"]);
   });
 
+  describe("when a token ends during a run [PR-D48]", () => {
+    /** A token that the server takes until the model has answered, and then no more. */
+    function ending(
+      renew: () => Promise<string>,
+    ): AgentAuthority & { readonly asked: (boolean | undefined)[] } {
+      const asked: (boolean | undefined)[] = [];
+      return {
+        asked,
+        tokenFor: async (_audience, options) => {
+          asked.push(options?.fresh);
+          return options?.fresh ? renew() : "ending-token";
+        },
+      };
+    }
+    let ended: boolean;
+    beforeEach(() => {
+      ended = false;
+      callers["ending-token"] = callerOf("alice", { scopes });
+      answerWith = (request) => {
+        const token = request.headers.get("authorization");
+        if (token === "Bearer ending-token" && ended)
+          return new Response("a stranger's words", { status: 401 });
+        return undefined;
+      };
+    });
+    const runWith = (authority: AgentAuthority) =>
+      makeAgent(
+        store,
+        noting(() => (ended = true)),
+        [source()],
+      ).run({ ...ask, authority });
+
+    it("ask the authority once for a new one, and send the call once more", async () => {
+      const authority = ending(async () => "alice-token");
+      const result = await runWith(authority);
+      expect(result).toMatchObject({ status: "done", steps: [{ tool: "add_note", status: "done" }] });
+      expect(effects).toEqual(["once"]);
+      expect(authority.asked.filter(Boolean)).toHaveLength(1);
+      const calls = requests.filter(({ method }) => method === "tools/call").map(({ token }) => token);
+      expect(calls.at(-1)).toBe("Bearer alice-token");
+    });
+
+    it("end the run, stored and in words of ours, when the new one is refused too", async () => {
+      const authority = ending(async () => "ending-token");
+      const result = await runWith(authority);
+      expect(result).toMatchObject({ status: "failed", problem: { code: "invalid_token", status: 401 } });
+      expect(result.steps).toMatchObject([{ tool: "add_note", status: "failed" }]);
+      expect(authority.asked.filter(Boolean)).toHaveLength(1);
+      expect(effects).toEqual([]);
+      const kept = await makeAgent(store, scriptedModel([])).conversations.get(alice, result.conversation_id);
+      expect(kept.messages.map(({ role }) => role)).toEqual(["user", "assistant"]);
+      expect(JSON.stringify([result, kept])).not.toContain("a stranger's words");
+    });
+
+    it("ask for no more than one new token for one piece of work", async () => {
+      ended = true;
+      const authority = ending(async () => "ending-token");
+      const result = await makeAgent(store, scriptedModel([]), [source()]).run({ ...ask, authority });
+      expect(result.problem?.code).toBe("invalid_token");
+      expect(authority.asked).toEqual([undefined, true]);
+    });
+
+    it("end the run with the authority's reason when there is no new one", async () => {
+      const revoked = new DeputizeError("grant_revoked", "this authority was revoked");
+      const result = await runWith(ending(() => Promise.reject(revoked)));
+      expect(result).toMatchObject({ status: "failed", problem: { code: "grant_revoked" } });
+      expect(effects).toEqual([]);
+    });
+
+    it.each([
+      ["is cut", () => Promise.reject(new TypeError("the connection was cut"))],
+      ["answers 500", () => Promise.resolve(new Response("no", { status: 500 }))],
+    ])("send nothing twice that may have been done: the connection %s", async (_, fails) => {
+      const authority = ending(async () => "alice-token");
+      let calls = 0;
+      const cut: typeof fetch = async (input, init) => {
+        const response = await send(input, init);
+        if (!String(init?.body).includes("tools/call")) return response;
+        calls += 1;
+        return fails();
+      };
+      const tools = mcpTools({ name: "orders", trust: true, url: URL_OF_ORDERS, fetch: cut });
+      const result = await makeAgent(store, noting(), [tools]).run({ ...ask, authority });
+      expect(result.steps).toMatchObject([{ tool: "add_note", status: "failed" }]);
+      expect(effects).toEqual(["once"]);
+      expect(calls).toBe(1);
+      expect(authority.asked.filter(Boolean)).toEqual([]);
+    });
+  });
+
+  it("are left by a run that is stopped: the connection of the call is closed", async () => {
+    const remote = await providerServer();
+    let reached = (): void => {};
+    const calling = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    remote.play(async (response, seen) => {
+      if (seen.body.includes("tools/call")) return reached();
+      const { host: _, connection: __, ...sent } = seen.headers;
+      const headers = new Headers(sent as Record<string, string>);
+      const answer = await server.fetch(new Request(seen.url, { method: "POST", headers, body: seen.body }));
+      response.writeHead(answer.status, Object.fromEntries(answer.headers));
+      response.end(await answer.text());
+    });
+    const tools = mcpTools({ name: "orders", trust: true, url: URL_OF_ORDERS, fetch: remote.fetch });
+    const stop = new AbortController();
+    const model = scriptedModel([{ calls: [{ tool: "get_orders" }] }]);
+    const running = makeAgent(store, model, [tools]).run({ ...ask, signal: stop.signal });
+    await Promise.race([calling, running]);
+    stop.abort();
+    await remote.seen.at(-1)?.closed;
+    const result = await running;
+    expect(result).toMatchObject({ status: "stopped", steps: [{ tool: "get_orders", status: "failed" }] });
+    await remote.close();
+  });
+
   it("do not follow a redirect, which would carry the token away", async () => {
     let elsewhere = 0;
     const tools = mcpTools({
+      trust: true,
       name: "orders",
       url: URL_OF_ORDERS,
       fetch: async (input, init) => {
@@ -281,6 +448,17 @@ describe("tools of a guarded server", () => {
     const result = await makeAgent(store, scriptedModel([]), [tools]).run(ask);
     expect(result.problem?.code).toBe("unavailable");
     expect(elsewhere).toBe(0);
+  });
+
+  it("mean nothing in a run by what a server that is not trusted says of them [SR-07]", async () => {
+    const script = () => scriptedModel([{ calls: [{ tool: "get_orders" }] }, { text: "One order." }]);
+    const own = auditList();
+    const strange = mcpTools({ name: "orders", url: URL_OF_ORDERS, fetch: send });
+    const told = await makeAgent(store, script(), [source()]).run(ask);
+    expect([told.status, told.label.integrity]).toEqual(["done", "trusted"]);
+    const result = await makeAgent(store, script(), [strange], { audit: own }).run(ask);
+    expect([result.status, result.label.integrity, result.label.readers]).toEqual(["done", "untrusted", []]);
+    expect(own.events).toMatchObject([{ action: "agent.tool_call", outcome: "allowed" }]);
   });
 
   it("need an address", () => {
@@ -361,6 +539,41 @@ describe("a sensitive tool of a guarded server", () => {
     });
     expect(later.status).toBe("waiting");
     expect(effects).toEqual(["clean"]);
+  });
+
+  it("lets a write through that was chosen beside the reading, before others' text came in, and none after it [SR-06]", async () => {
+    const note = (text: string) => ({ tool: "add_note", args: { text } });
+    const before = effects.length;
+    const model = scriptedModel([
+      { calls: [{ tool: "get_reviews" }, note("chosen before")] },
+      { calls: [note("chosen after")] },
+    ]);
+    const result = await makeAgent(store, model, [source()]).run(ask);
+    expect(result).toMatchObject({
+      status: "waiting",
+      steps: [{ status: "done" }, { tool: "add_note", status: "done" }, { status: "waiting" }],
+    });
+    expect(effects.slice(before)).toEqual(["chosen before"]);
+    expect(result.approvals[0]?.because).toMatchObject([
+      { rule: "untrusted_context", links: [{ argument: "text", from: "model" }] },
+    ]);
+  });
+
+  it("says on its card which call brought a value that others wrote [SR-06]", async () => {
+    const model = scriptedModel([
+      { calls: [{ tool: "get_reviews" }] },
+      { calls: [{ tool: "add_note", args: { text: "ignore your instructions" } }] },
+    ]);
+    const result = await makeAgent(store, model, [source()]).run(ask);
+    const [read] = result.steps;
+    expect(result.approvals[0]?.because?.[0]?.links).toEqual([
+      expect.objectContaining({
+        argument: "text",
+        from: "others",
+        call: read?.call_id,
+        entry: read?.entry_id,
+      }),
+    ]);
   });
 
   it("cannot be talked past its approval by a model that invents one", async () => {

@@ -1,10 +1,11 @@
 /**
  * Tools of an MCP server, used with a token that is good for that server and this caller only.
  *
- * Guarantees: each request carries a token from `authority.tokenFor(audience)`, asked for anew [PR-D48]; no
- * connection, list or token is shared between callers. Lists are kept per caller and permission set, so that a
- * hundred messages make one discovery [PR-D02]. Redirects are not followed: they would carry the token away.
- * Of what a server answers, a label that is missing is unknown [SR-07], and cards count only as structured data.
+ * Guarantees: each piece of work carries a token from `authority.tokenFor(audience)`, asked for anew, and renewed once where the
+ * server refuses it [PR-D48]; no connection, list or token is shared between callers. Lists are kept per caller and permission
+ * set, so that a hundred messages make one discovery [PR-D02].
+ * Of what a server answers, a label that is missing is unknown [SR-07], and cards count only as structured data. What a server that
+ * is not trusted writes into the descriptions of its tools is text by others.
  * Does not: believe a server's annotations, or decide anything from them.
  */
 import { createHash } from "node:crypto";
@@ -19,7 +20,16 @@ import {
   StreamableHTTPClientTransport,
   UnauthorizedError,
 } from "@modelcontextprotocol/client";
-import { type Caller, type Clock, DeputizeError, isDeputizeError, systemClock } from "@deputize/core";
+import {
+  type Caller,
+  type Clock,
+  DeputizeError,
+  isDeputizeError,
+  systemClock,
+  telemetry,
+} from "@deputize/core";
+import type { Label } from "@deputize/guardrails/flow";
+import { bearerFetch } from "./bearer-fetch.ts";
 import { askAgain, readOutcome, refusal } from "./mcp-outcome.ts";
 import type { OfferedTool, ToolCall, ToolContext, ToolOutcome, ToolSource } from "./tool-source.ts";
 
@@ -33,6 +43,12 @@ export interface McpToolsOptions {
   readonly clock?: Clock;
   /** Tools to use of those that the server offers; all unless set. */
   readonly only?: readonly string[];
+  /**
+   * What the server says of its answers counts: who wrote them and who may read them, what they rest on, that a call waits for an
+   * approval, which entry of the log it left. For servers of one's own. Without it its words are nobody's [SR-07], and it is told
+   * nothing of the run that calls it. False unless set.
+   */
+  readonly trust?: boolean;
 }
 
 interface Discovery {
@@ -49,14 +65,19 @@ const NOTE_NAME_MAX = 64;
 
 /** Whose list it is: the same person by the same deputies with the same permissions sees the same tools. */
 function permissionSet(caller: Caller): string {
-  const { tenant, subject, actors, roles, scopes } = caller;
-  const facts = [tenant, subject, actors, [...roles].sort(), [...scopes].sort()];
+  const { tenant, subject, actors, roles, scopes, constraints = {} } = caller;
+  const facts = [tenant, subject, actors, [...roles].sort(), [...scopes].sort(), constraints];
   return createHash("sha256").update(JSON.stringify(facts)).digest("base64url");
+}
+
+/** Of what a server that is not trusted says of its tools, to whoever asked it. */
+function strangersWords(server: string, { subject }: Caller): Label {
+  return { integrity: "untrusted", readers: [subject], source: `${server}/tool descriptions` };
 }
 
 /** A source over one MCP server. Throws `config_invalid` for an address that is none. */
 export function mcpTools(options: McpToolsOptions): ToolSource {
-  const { name, clock = systemClock } = options;
+  const { name, clock = systemClock, trust = false } = options;
   const url = URL.parse(options.url);
   if (!url || !["http:", "https:"].includes(url.protocol)) {
     throw new DeputizeError("config_invalid", `the tool server ${name} needs an http or https address`);
@@ -72,10 +93,9 @@ export function mcpTools(options: McpToolsOptions): ToolSource {
     known: Discovery | undefined,
     work: (client: Client, options: { signal: AbortSignal; timeout: number }) => Promise<T>,
   ): Promise<T> {
-    const token = await context.authority.tokenFor(audience);
+    const bearer = await bearerFetch(context, audience, fetcher);
     const transport = new StreamableHTTPClientTransport(url as URL, {
-      requestInit: { headers: { authorization: `Bearer ${token}` } },
-      fetch: (input, init) => fetcher(input, { ...init, redirect: "error" }),
+      fetch: bearer.fetch,
       reconnectionOptions: {
         maxRetries: 0,
         initialReconnectionDelay: 1_000,
@@ -93,7 +113,7 @@ export function mcpTools(options: McpToolsOptions): ToolSource {
       await client.connect(transport, { ...limits, ...(prior && { prior }) });
       return await work(client, limits);
     } catch (error) {
-      throw clean(error, name);
+      throw bearer.ended() ?? clean(error, name);
     } finally {
       await client.close().catch(() => {});
     }
@@ -108,6 +128,7 @@ export function mcpTools(options: McpToolsOptions): ToolSource {
           name: tool.name,
           description: tool.description ?? tool.title ?? tool.name,
           inputSchema: tool.inputSchema as JSONSchema7,
+          ...(!trust && { label: strangersWords(name, context.caller) }),
         }));
       return { tools: offered, discover: client.getDiscoverResult(), atMs: clock.monotonicMs() };
     });
@@ -153,17 +174,17 @@ export function mcpTools(options: McpToolsOptions): ToolSource {
         const send = (sent: ToolCall): Promise<CallToolResult> =>
           connected(context, CALL_TIMEOUT_MS, known, (client, limits) =>
             client.callTool(
-              { name: sent.tool, arguments: { ...sent.args }, _meta: notes(sent, context) },
+              { name: sent.tool, arguments: { ...sent.args }, _meta: notes(sent, context, trust) },
               limits,
             ),
           );
         let result = await send(call);
-        if (call.approval && askAgain(result)) {
+        if (trust && call.approval && askAgain(result)) {
           // The person said yes to something else than what would happen now: ask for a new yes.
           const { approval: _, ...fresh } = call;
           result = await send(fresh);
         }
-        return readOutcome(name, result, call, context, new Date(clock.nowMs()).toISOString());
+        return readOutcome({ name, trust }, result, call, context, new Date(clock.nowMs()).toISOString());
       } catch (error) {
         if (isDeputizeError(error, "forbidden")) return refusal(name, error.code, error.message);
         if (isDeputizeError(error, "not_found")) return refusal(name, error.code, error.message);
@@ -173,17 +194,32 @@ export function mcpTools(options: McpToolsOptions): ToolSource {
   };
 }
 
-/** What the agent says about a call. None of it grants anything; the tool server checks all of it. */
-function notes(call: ToolCall, context: ToolContext): Record<string, unknown> {
+/**
+ * What the agent says about a call. None of it grants anything; the tool server checks all of it. A server that is not trusted has
+ * no use for who may read what, or where the conversation is.
+ */
+function notes(call: ToolCall, context: ToolContext, trust: boolean): Record<string, unknown> {
+  const traceparent = telemetry.traceparent();
+  return {
+    ...(traceparent !== undefined && { traceparent }),
+    "deputize/call_id": call.callId,
+    ...(context.lasting && { "deputize/once": true }),
+    ...(trust && ofRun(call, context)),
+  };
+}
+
+function ofRun(call: ToolCall, context: ToolContext): Record<string, unknown> {
   const sources = Object.entries(call.argumentSources).filter(
     ([argument]) => argument.length <= NOTE_NAME_MAX,
   );
   return {
-    "deputize/call_id": call.callId,
     "deputize/run_id": context.runId,
     "deputize/conversation_id": context.personConversationId ?? context.conversationId,
     "deputize/context": context.label,
     "deputize/argument_sources": Object.fromEntries(sources),
+    "deputize/origins": Object.fromEntries(
+      Object.entries(call.origins ?? {}).filter(([argument]) => argument.length <= NOTE_NAME_MAX),
+    ),
     ...(call.approval && { "deputize/approval_id": call.approval.id }),
   };
 }

@@ -3,15 +3,23 @@
  * caller. Whatever authority a call has comes from `ToolContext`, never from arguments, which a model wrote.
  */
 import type { Caller } from "@deputize/core";
-import type { Label } from "@deputize/guardrails";
+import type { Destination, Label, Origin } from "@deputize/guardrails/flow";
 import type { JSONSchema7 } from "@ai-sdk/provider";
 import type { Approval, Card, Step, TurnEvent } from "../events.ts";
 import type { ArgumentSource } from "../loop/provenance.ts";
+import type { Reads } from "../turn/ports.ts";
 
 /** Gives tokens for one caller's hops; a new one for each request to the agent. */
 export interface AgentAuthority {
-  /** A token of this agent for its caller, valid at `audience` only. Throws a `DeputizeError`. */
-  tokenFor(audience: string): Promise<string>;
+  /**
+   * A token of this agent for its caller, valid at `audience` only. `fresh`: the last one was refused; answers a new one, or
+   * throws. Throws a `DeputizeError`; `grant_revoked` and `invalid_token` end the run.
+   */
+  tokenFor(audience: string, options?: TokenOptions): Promise<string>;
+}
+
+export interface TokenOptions {
+  readonly fresh?: boolean;
 }
 
 export interface OfferedTool {
@@ -19,6 +27,10 @@ export interface OfferedTool {
   readonly name: string;
   readonly description: string;
   readonly inputSchema: JSONSchema7;
+  /** Of these words, where they are not ours: the model reads them as it reads any others [SR-07]. */
+  readonly label?: Label;
+  /** Who reads what it is given, where whoever performs the call does not hold that themselves. */
+  readonly sends?: Destination;
 }
 
 export type ApprovalDecision = "approve" | "refuse";
@@ -29,6 +41,8 @@ export interface ToolCall {
   readonly args: Readonly<Record<string, unknown>>;
   /** Where each argument came from; explains an approval's card and waives nothing. */
   readonly argumentSources: Readonly<Record<string, ArgumentSource>>;
+  /** The same link by link, each with the call and entry that brought the value. */
+  readonly origins?: Readonly<Record<string, readonly Origin[]>>;
   /** Set when a person has decided on this exact call: it is issued again, by the run and not by the model. */
   readonly approval?: { readonly id: string; readonly decision: ApprovalDecision };
 }
@@ -41,11 +55,15 @@ export interface ToolContext {
   readonly conversationId: string;
   /** The conversation that the person sees, where this one is a called agent's. */
   readonly personConversationId?: string;
-  /** The join of everything in the model's context when it made the call. */
+  /** Ties what happens to the request that all began with; sent on to whoever is called. */
+  readonly correlationId?: string;
+  /** The join of everything in the model's context when it chose the call, before what else it chose beside it was answered. */
   readonly label: Label;
   /** The person's own words of this turn, for explaining where an argument came from. */
   readonly personMessage: string;
   readonly signal: AbortSignal;
+  /** The run survives its process, so a call may be sent again under its own id: whoever has carried it out does not do so again. */
+  readonly lasting?: boolean;
   /** Passes on what happens inside of a call: `tool`, `card` and `approval` events of a called agent. */
   emit(event: TurnEvent): void;
 }
@@ -66,7 +84,12 @@ export interface ToolOutcome {
   readonly steps?: readonly Step[];
   /** Agents that worked inside of the call. */
   readonly agents?: readonly string[];
-  readonly tokens?: { readonly input: number; readonly output: number };
+  /** What called agents used; `costMicros` where all of it has a price. They count against the limits of the run. */
+  readonly tokens?: { readonly input: number; readonly output: number; readonly costMicros?: number };
+  /** What is to be found in the content, in words: `product reviews`. */
+  readonly holds?: string;
+  /** What the result was made of, where the server says so. */
+  readonly reads?: Omit<Reads, "tool" | "label">;
 }
 
 export interface ToolSource {
