@@ -12,7 +12,30 @@ export {
 export { A2A_VERSION, type AgentCardOptions, type AgentSkillInfo, agentCard } from "./a2a/card.ts";
 export { LABEL_KEY, TURN_EXTENSION } from "./a2a/parts.ts";
 export { serverMigrations } from "./a2a/task-store.ts";
+export {
+  BACKGROUND_ROUTES,
+  type BackgroundAgent,
+  type BackgroundRoutesOptions,
+  backgroundRoutes,
+} from "./background/background-routes.ts";
 export { type ChatRoutesOptions, chatRoutes } from "./chat/chat-routes.ts";
+export { MEMORY_ROUTES, type MemoryRoutesOptions, memoryRoutes } from "./chat/memory-routes.ts";
 export { ChatBody, PageQuery, RenameBody } from "./chat/schemas.ts";
 export { type ChatAnswer, chatAnswer, messageOf } from "./chat/turn-result.ts";
+export { databaseKeepers } from "./erasure/database-keepers.ts";
+export {
+  type ErasePersonOptions,
+  type ErasureCounts,
+  type ErasureReceipt,
+  erasePerson,
+  previewErasure,
+} from "./erasure/erase-person.ts";
+export { exportPerson } from "./erasure/export-person.ts";
+export {
+  type PersonKeeper,
+  type PersonOwner,
+  type PersonRecord,
+  ownerKeeper,
+} from "./erasure/person-keeper.ts";
+export { EraseBody, type PersonRoutesOptions, personRoutes } from "./erasure/person-routes.ts";
 export { type ServerEvent, type SseOptions, type Watch, pollWatch, sseResponse } from "./sse.ts";

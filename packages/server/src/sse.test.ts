@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DeputizeError } from "@deputize/core";
+import { requestContext } from "@deputize/client";
+import { DeputizeError, currentContext } from "@deputize/core";
+import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { type ServerEvent, encodeEvent, pollWatch, sseResponse } from "./sse.ts";
 
@@ -32,6 +34,18 @@ describe("server-sent events", () => {
     const text = await response.text();
     expect(text.match(/^id: \d+$/gm)).toEqual(["id: 1", "id: 2", "id: 3"]);
     expect(text.match(/^event: \w+$/gm)).toEqual(["event: start", "event: card", "event: done"]);
+  });
+
+  it("carries the request's id and the headers that keep a browser from guessing, like any other answer", async () => {
+    const app = new Hono();
+    app.use(requestContext({ allowedHosts: ["localhost"] }));
+    app.get("/", (c) => c.json({ id: currentContext()?.requestId }));
+    app.get("/stream", () => sseResponse(three, { signal: new AbortController().signal }));
+    for (const path of ["/", "/stream"]) {
+      const { headers } = await app.request(path);
+      expect(headers.get("x-request-id"), path).toMatch(/^[0-9a-f-]{36}$/);
+      expect(headers.get("x-content-type-options"), path).toBe("nosniff");
+    }
   });
 
   it("keeps a card with line breaks in one event [SH-D17]", () => {

@@ -9,7 +9,7 @@
  * Attack answered: a stream that outlives the session, the token or the interest of whoever opened it.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { DeputizeError } from "@deputize/core";
+import { DeputizeError, currentContext } from "@deputize/core";
 
 export interface ServerEvent {
   /** The event's name; without one it is a `message` event. */
@@ -124,8 +124,12 @@ export function sseResponse(
       wake?.();
     },
   });
+  const requestId = currentContext()?.requestId;
   return new Response(body, {
     headers: {
+      // What middleware wrote before is not in a response that is made here.
+      ...(requestId !== undefined && { "X-Request-Id": requestId }),
+      "X-Content-Type-Options": "nosniff",
       "Content-Type": "text/event-stream; charset=utf-8",
       "Cache-Control": "no-store",
       // Proxies that buffer would hold back the answer.

@@ -89,6 +89,7 @@ export function scriptedAgent(
       return resume ? resume(request) : missing();
     },
     run: () => Promise.reject(new Error("not scripted")),
+    carryOn: () => Promise.reject(new Error("not scripted")),
     resumeRun: () => Promise.reject(new Error("not scripted")),
     stop: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -1,6 +1,6 @@
 import { type Approval, type Step, type ToolContext, type TurnEvent, agentMigrations } from "@deputize/agent";
 import { newId } from "@deputize/core";
-import { EMPTY_LABEL, type Label, UNKNOWN_LABEL, privateLabel } from "@deputize/guardrails";
+import { EMPTY_LABEL, type Label, UNKNOWN_LABEL, privateLabel } from "@deputize/guardrails/flow";
 import { type TestStore, openTestStore } from "@deputize/store/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fakeAuthority, fakeToken, fakeVerifier, person, scriptedAgent, testCaller } from "../testing.ts";
@@ -163,6 +163,23 @@ describe("one agent asks another", () => {
     expect(agent.turns[0]?.runOptions?.inputLabel).toEqual(UNKNOWN_LABEL);
   });
 
+  it("takes the id of the request that all began with from another agent only, and none that could be words", async () => {
+    const agent = scriptedAgent("order-management", async function* () {
+      yield done;
+    });
+    const { tools } = specialist(agent);
+    const id = newId();
+    const bare = fakeAuthority("alice", [], [URL_OF_ORDERS]);
+    await tools.call(question, context("alice", { correlationId: id }));
+    await tools.call(question, context("alice", { correlationId: "alice@example.com" }));
+    await tools.call(question, context("alice", { correlationId: id, authority: bare }));
+    expect(agent.turns.map(({ runOptions }) => runOptions?.correlationId)).toEqual([
+      id,
+      undefined,
+      undefined,
+    ]);
+  });
+
   it("keeps the conversation of a follow-up, and gives another person another one [SH-D32] [SR-26]", async () => {
     const agent = scriptedAgent("order-management", async function* () {
       yield done;
@@ -242,10 +259,12 @@ describe("one agent asks another", () => {
 
 describe("a call that waits for a person", () => {
   const waiting = approval();
+  const WAITING_LABEL: Label = { integrity: "trusted", readers: "public", source: "orders" };
   function cancelling() {
     return scriptedAgent(
       "order-management",
-      async function* () {
+      async function* (request) {
+        request.runOptions?.onLabel?.(WAITING_LABEL);
         yield { event: "tool", data: { ...STEP, tool: "cancel_order", status: "waiting" } };
         yield { event: "approval", data: waiting };
         yield { event: "done", data: { status: "waiting" } };
@@ -263,6 +282,7 @@ describe("a call that waits for a person", () => {
     const paused = await specialist(cancelling()).tools.call(question, asking);
     expect(paused).toMatchObject({
       status: "waiting",
+      label: WAITING_LABEL,
       approval: { id: waiting.id, summary: waiting.summary, conversation_id: asking.conversationId },
     });
 

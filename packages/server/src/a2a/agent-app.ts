@@ -10,7 +10,7 @@ import { AgentCard } from "@a2a-js/sdk";
 import { DefaultRequestHandler, JsonRpcTransportHandler, validateVersion } from "@a2a-js/sdk/server";
 import type { Agent, AgentAuthority } from "@deputize/agent";
 import { type TokenVerifier, bearerAuth, problemHandler, readJson } from "@deputize/client";
-import { type Caller, type Clock, currentContext, toProblem } from "@deputize/core";
+import { type Caller, type Clock, currentContext, isUuid, toProblem } from "@deputize/core";
 import type { Store } from "@deputize/store";
 import { Hono } from "hono";
 import { z } from "zod";
@@ -138,7 +138,15 @@ export function agentApp(options: AgentAppOptions): Hono {
 
     const gone = new AbortController();
     c.req.raw.signal.addEventListener("abort", () => gone.abort(), { once: true });
-    const call = { caller, authority: options.authorityFor(caller, token), requestId, signal: gone.signal };
+    const theirs = c.req.header("x-request-id");
+    const call = {
+      caller,
+      authority: options.authorityFor(caller, token),
+      requestId,
+      // Only an agent's, and only what can be no words of anybody: it goes into logs.
+      ...(caller.actors.length > 0 && theirs !== undefined && isUuid(theirs) && { correlationId: theirs }),
+      signal: gone.signal,
+    };
     const answer = await transport.handle({ ...body, params }, callContext(call, version));
     const clean = (one: unknown): unknown =>
       withoutInternals(one, (error) => options.onFault?.(error, requestId));

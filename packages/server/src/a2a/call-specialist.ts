@@ -1,8 +1,8 @@
 /**
  * `call_specialist_agent`: how an orchestrator asks another agent, for the same person.
  *
- * Guarantees: each call goes with a fresh token that names only that agent as audience, in which this agent acts
- * for the person; the authority refuses it without an edge and the person's permission, which becomes a clean
+ * Guarantees: each call goes with a token of its own that names only that agent as audience, in which this agent acts
+ * for the person, renewed once where it is refused [PR-D48]; the authority refuses it without an edge and the person's permission, which becomes a clean
  * refusal. Text goes with the label of what it was made from, and comes back with the label that the
  * specialist gave it; a missing label is untrusted and readable by nobody [SR-07]. The context id is the
  * conversation, so a follow-up keeps its subject (SH-D32).
@@ -10,9 +10,19 @@
  */
 import { type Part, type StreamResponse, type Task, TaskState } from "@a2a-js/sdk";
 import { Client, JsonRpcTransportFactory } from "@a2a-js/sdk/client";
-import type { Approval, Card, Step, ToolCall, ToolContext, ToolOutcome, ToolSource } from "@deputize/agent";
+import {
+  type Approval,
+  type BearerFetch,
+  type Card,
+  type Step,
+  type ToolCall,
+  type ToolContext,
+  type ToolOutcome,
+  type ToolSource,
+  bearerFetch,
+} from "@deputize/agent";
 import { type Caller, DeputizeError, isDeputizeError } from "@deputize/core";
-import { type Label, UNKNOWN_LABEL, joinLabels } from "@deputize/guardrails";
+import { type Label, UNKNOWN_LABEL, joinLabels } from "@deputize/guardrails/flow";
 import { z } from "zod";
 import { A2A_VERSION, agentCard } from "./card.ts";
 import { labelOfParts, message, personPart, resumePart, textOf, textPart, turnPartsOf } from "./parts.ts";
@@ -111,6 +121,7 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
         return { ...(await ask(specialist, parsed.data.message, call, context)), resource };
       } catch (error) {
         if (context.signal.aborted) throw error;
+        if (isDeputizeError(error, "grant_revoked") || isDeputizeError(error, "invalid_token")) throw error;
         if (isRefusal(error)) {
           return { ...refusal("refused", `there is no agent ${specialist.name} for this person`), resource };
         }
@@ -126,8 +137,8 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
     call: ToolCall,
     context: ToolContext,
   ): Promise<ToolOutcome> {
-    const token = await context.authority.tokenFor(specialist.url);
-    const client = await connect(specialist, token, options.fetch);
+    const bearer = await bearerFetch(context, specialist.url, options.fetch);
+    const client = await connect(specialist, bearer);
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)]);
     const settings = { signal, serviceParameters: { "A2A-Version": A2A_VERSION } };
     const contextId = context.conversationId;
@@ -160,7 +171,7 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
 
 type CallSettings = { signal: AbortSignal; serviceParameters: Record<string, string> };
 
-async function connect(specialist: Specialist, token: string, fetchImpl: typeof fetch): Promise<Client> {
+async function connect(specialist: Specialist, bearer: BearerFetch): Promise<Client> {
   const card = agentCard({
     name: specialist.name,
     description: "",
@@ -168,18 +179,16 @@ async function connect(specialist: Specialist, token: string, fetchImpl: typeof 
     version: "0",
     skills: [],
   });
-  const withToken: typeof fetch = async (input, init) => {
-    const headers = new Headers(init?.headers);
-    headers.set("Authorization", `Bearer ${token}`);
-    const response = await fetchImpl(input, { ...init, headers, redirect: "error" });
+  const checked: typeof fetch = async (input, init) => {
+    const response = await bearer.fetch(input, init);
     // The SDK would put the body of an error response into its own message.
     if (response.status === 401 || response.status === 403) {
       await response.body?.cancel();
-      throw new DeputizeError("forbidden", "the agent refused this caller");
+      throw bearer.ended() ?? new DeputizeError("forbidden", "the agent refused this caller");
     }
     return response;
   };
-  const factory = new JsonRpcTransportFactory({ fetchImpl: withToken });
+  const factory = new JsonRpcTransportFactory({ fetchImpl: checked });
   return new Client(await factory.create(specialist.url, card), card);
 }
 
@@ -223,6 +232,7 @@ function createAnswer(
   let approval: Approval | undefined;
   let state: TaskState = TaskState.TASK_STATE_UNSPECIFIED;
   let note = "";
+  let noteLabel: Label = UNKNOWN_LABEL;
 
   const takeText = (parts: readonly Part[]): void => {
     const withText = parts.filter((part) => part.content?.$case === "text");
@@ -254,7 +264,11 @@ function createAnswer(
         state = status?.state ?? state;
         const parts = status?.message?.parts ?? [];
         show(parts);
-        if (state !== TaskState.TASK_STATE_WORKING) note = textOf(parts, 1000);
+        if (state !== TaskState.TASK_STATE_WORKING) {
+          note = textOf(parts, 1000);
+          const withText = parts.filter((part) => part.content?.$case === "text");
+          noteLabel = withText.length === 0 ? UNKNOWN_LABEL : labelOfParts(withText);
+        }
       } else if (payload?.$case === "artifactUpdate") {
         takeText(payload.value.artifact?.parts ?? []);
       } else if (payload?.$case === "message") {
@@ -272,7 +286,7 @@ function createAnswer(
         case TaskState.TASK_STATE_INPUT_REQUIRED:
           if (!approval)
             return { ...refusal("failed", `${agent} asks for something that nobody can answer`), ...shared };
-          return { status: "waiting", content: note, label: UNKNOWN_LABEL, approval, ...shared };
+          return { status: "waiting", content: note, label: noteLabel, approval, ...shared };
         default:
           return {
             ...refusal("failed", note || `${agent} could not finish`),

@@ -18,7 +18,7 @@ import {
 } from "@a2a-js/sdk/server";
 import type { Agent, Approval, TurnEvent } from "@deputize/agent";
 import { type Clock, isDeputizeError, newId, stableId, systemClock, toProblem } from "@deputize/core";
-import { type Label, UNKNOWN_LABEL } from "@deputize/guardrails";
+import { type Label, UNKNOWN_LABEL } from "@deputize/guardrails/flow";
 import { type AgentCall, callOf } from "./owner.ts";
 import {
   message,
@@ -154,12 +154,13 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
     signal: AbortSignal,
     onLabel: (label: Label) => void,
   ): AsyncIterable<TurnEvent> {
-    const { caller, authority, requestId } = call;
+    const { caller, authority, requestId, correlationId } = call;
+    const ids = { requestId, ...(correlationId !== undefined && { correlationId }) };
     const { parts } = request.userMessage;
     const resume = resumeOf(parts);
     const personConversationId = request.contextId;
     if (resume) {
-      const runOptions = { requestId, onLabel, personConversationId };
+      const runOptions = { ...ids, onLabel, personConversationId };
       return agent.resume({ caller, authority, ...resume, signal, runOptions });
     }
     const person = personOf(parts);
@@ -171,7 +172,7 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
       signal,
       runOptions: {
         inputLabel: labelOfParts(parts.filter((part) => part.content?.$case === "text")),
-        requestId,
+        ...ids,
         onLabel,
         personConversationId,
         ...(person !== undefined && { personMessage: person }),

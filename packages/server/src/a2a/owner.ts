@@ -17,6 +17,8 @@ export interface AgentCall {
   readonly caller: Caller;
   readonly authority: AgentAuthority;
   readonly requestId: string;
+  /** The id of the request that all began with, where another agent of ours sent it. */
+  readonly correlationId?: string;
   /** Aborts when the calling side has left, or its authority ended. */
   readonly signal: AbortSignal;
 }

@@ -8,9 +8,9 @@
  * Does not: make what another agent says true. Steps and cards are shown, nothing is decided by them.
  */
 import { type Message, type Part, Role } from "@a2a-js/sdk";
-import type { Approval, Card, Step } from "@deputize/agent";
+import { APPROVAL_REASONS, type Approval, type Card, type Step } from "@deputize/agent";
 import { isUuid, newId } from "@deputize/core";
-import { EMPTY_LABEL, type Label, joinLabels, parseLabel } from "@deputize/guardrails";
+import { EMPTY_LABEL, type Label, joinLabels, parseLabel } from "@deputize/guardrails/flow";
 import { z } from "zod";
 
 /** The A2A extension that describes these parts, declared in our agent cards. */
@@ -47,6 +47,7 @@ const ApprovalPart = z.strictObject({
   status: z.enum(["pending", "approved", "rejected", "expired", "executed", "failed", "superseded"]),
   expires: z.string().max(40),
   created: z.string().max(40),
+  because: APPROVAL_REASONS.optional(),
   conversation_id: z.string().max(100).optional(),
 });
 

@@ -27,6 +27,17 @@ beforeAll(async () => {
 });
 afterAll(() => authority?.close());
 
+/** Whole, but of no launch token that anybody has. */
+const registration = {
+  launch_token: "0".repeat(64),
+  nonce: "0".repeat(64),
+  public_key: Buffer.alloc(32).toString("base64"),
+  signature: Buffer.alloc(64).toString("base64"),
+  orch_id: "orch-1",
+  task_id: "task-1",
+  requested_scope: ["read:data:*"],
+};
+
 const further: RunningAuthority[] = [];
 afterEach(async () => {
   for (const each of further.splice(0)) await each.close();
@@ -210,6 +221,86 @@ describe("every answer", () => {
       expect([body, straight.status, one]).toEqual([body, framed.status, two]);
     }
   });
+
+  it("of the straight way is that of the framework with a credential too [SR-26]", async () => {
+    const options = { scope: ["read:data:*"] };
+    const [one, two] = [await client.worker(app, options), await client.worker(app, options)];
+    const hop = { delegate_to: two.agentId, scope: ["read:data:1"] };
+    const launch = { agent_name: "w", allowed_scope: ["read:data:1"] };
+    const cases: readonly [string, string, string | undefined, unknown][] = [
+      ["POST", "/v1/delegate", one.token, hop],
+      ["POST", "/v1/delegate", one.token, { ...hop, scope: ["write:data:1"] }],
+      ["POST", "/v1/delegate", one.token, { ...hop, delegate_to: `${two.agentId}0` }],
+      ["POST", "/v1/delegate", one.token, { ...hop, delegate_to: one.agentId }],
+      ["POST", "/v1/delegate", one.token, { ...hop, more: 1 }],
+      ["POST", "/v1/delegate", one.token, "{"],
+      ["POST", "/v1/delegate", one.token, undefined],
+      ["POST", "/v1/delegate", "a.b.c", hop],
+      ["POST", "/v1/delegate", undefined, hop],
+      ["POST", "/v1/delegate", app.token, hop],
+      ["POST", "/v1/admin/launch-tokens", admin, launch],
+      ["POST", "/v1/admin/launch-tokens", app.token, launch],
+      ["POST", "/v1/app/launch-tokens", app.token, launch],
+      ["POST", "/v1/app/launch-tokens", app.token, { ...launch, allowed_scope: ["admin:x:*"] }],
+      ["POST", "/v1/register", undefined, { launch_token: "x" }],
+      ["POST", "/v1/register", undefined, { ...registration, launch_token: "x" }],
+      ["GET", "/v1/audit/events?limit=3", admin, undefined],
+      ["GET", "/v1/audit/events?limit=3&limit=4", admin, undefined],
+      ["GET", "/v1/audit/events?limit=%00", admin, undefined],
+      ["GET", "/v1/audit/events", one.token, undefined],
+    ];
+    const told = ({ status, body, headers }: Answer) => {
+      const { request_id: _, ...problem } = body ?? {};
+      return [
+        status,
+        status < 300 ? Object.keys(body) : problem,
+        [...headers.keys()].toSorted(),
+        headers.get("www-authenticate"),
+      ];
+    };
+    for (const [method, path, token, body] of cases) {
+      const request = { ...(token !== undefined && { token }), ...(body !== undefined && { body }) };
+      const straight = await client.send(method, path, request);
+      // A cookie, whatever it is, is enough to leave the straight way.
+      const framed = await client.send(method, path, { ...request, headers: { cookie: "other=1" } });
+      expect([path, body, ...told(straight)]).toEqual([path, body, ...told(framed)]);
+    }
+    for (const worker of [one, two]) {
+      const headers: Record<string, string> = worker === one ? {} : { cookie: "other=1" };
+      const released = await client.send("POST", "/v1/token/release", { token: worker.token, headers });
+      expect([released.status, released.text, released.headers.get("content-type")]).toEqual([204, "", null]);
+      const again = await client.send("POST", "/v1/token/release", { token: worker.token, headers });
+      expect([again.status, again.headers.get("www-authenticate")]).toEqual([
+        401,
+        'Bearer realm="broker", error="invalid_token"',
+      ]);
+    }
+  });
+
+  it("takes one credential on the straight way too, and records what was done there as elsewhere [SR-26] [AW-D23]", async () => {
+    const worker = await client.worker(app, { scope: ["read:data:*"] });
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const bearer = `Bearer ${worker.token}`;
+      const sending = rawRequest(
+        `${authority.url}/v1/token/renew`,
+        { method: "POST", headers: { authorization: [bearer, bearer] as unknown as string } },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        },
+      );
+      sending.on("error", reject);
+      sending.end();
+    });
+    expect(status).toBe(400);
+    const id = "request-of-the-straight-way";
+    await client.send("POST", "/v1/token/renew", { token: worker.token, headers: { "x-request-id": id } });
+    const found = await client.send("GET", "/v1/audit/events?event_type=token_renewed&order=newest&limit=1", {
+      token: admin,
+    });
+    expect(found.body.events[0]).toMatchObject({ request_id: id, agent_id: worker.agentId });
+    expect(JSON.parse(found.body.events[0].detail)).toMatchObject({ source: "127.0.0.1" });
+  });
 });
 
 describe("what was done", () => {
@@ -312,6 +403,33 @@ describe("what is refused leaves a trace [AW-D24]", () => {
     }
     const [violation] = await events("event_type=scope_violation&order=newest&limit=1");
     expect(violation?.agent_id).toBe(`app:${app.appId}`);
+  });
+
+  it("once, also where the launch token was real, and with the app that it names [AW-D24]", async () => {
+    const seen = async () => (await events("event_type=registration_policy_violation&limit=1000")).length;
+    const launch = await client.send("POST", "/v1/app/launch-tokens", {
+      token: app.token,
+      body: { agent_name: "w", allowed_scope: ["read:data:x"] },
+    });
+    const body = {
+      launch_token: launch.body.launch_token,
+      nonce: (await client.send("GET", "/v1/challenge")).body.nonce,
+      public_key: Buffer.alloc(32, 7).toString("base64"),
+      signature: Buffer.alloc(64, 7).toString("base64"),
+      orch_id: "o",
+      task_id: "t",
+      requested_scope: ["read:data:x"],
+    };
+    for (const [change, needle] of [
+      [{}, app.appId],
+      [{ launch_token: "0".repeat(64) }, "127.0.0.1"],
+    ] as const) {
+      const before = await seen();
+      expect((await client.send("POST", "/v1/register", { body: { ...body, ...change } })).status).toBe(401);
+      expect(await seen()).toBe(before + 1);
+      const [event] = await events("event_type=registration_policy_violation&order=newest&limit=1");
+      expect(event?.detail).toContain(needle);
+    }
   });
 
   it("and a validation is sampled", async () => {

@@ -113,6 +113,72 @@ describe("the 19 routes [AW-F01]", () => {
     expect(wait).toBeLessThanOrEqual(31);
   });
 
+  it("are all there, by their methods and paths", () => {
+    const served = authority.started.routes.map(({ method, path }) => `${method} ${path}`);
+    const protocol = [
+      "GET /v1/challenge",
+      "GET /v1/health",
+      "GET /v1/metrics",
+      "POST /v1/token/validate",
+      "POST /v1/admin/auth",
+      "POST /v1/app/auth",
+      "POST /v1/admin/launch-tokens",
+      "POST /v1/app/launch-tokens",
+      "POST /v1/register",
+      "POST /v1/token/renew",
+      "POST /v1/token/release",
+      "POST /v1/delegate",
+      "POST /v1/revoke",
+      "GET /v1/audit/events",
+      "POST /v1/admin/apps",
+      "GET /v1/admin/apps",
+      "GET /v1/admin/apps/:id",
+      "PUT /v1/admin/apps/:id",
+      "DELETE /v1/admin/apps/:id",
+    ];
+    expect(protocol).toHaveLength(19);
+    expect(protocol.filter((route) => !served.includes(route))).toEqual([]);
+  });
+
+  it("make an operator's launch tokens too, and answer a registration with just its three members [AW-F05] [AW-F06]", async () => {
+    const made = await client.send("POST", "/v1/admin/launch-tokens", {
+      token: admin,
+      body: {
+        agent_name: "by-operator",
+        allowed_scope: ["read:data:a"],
+        max_ttl: 120,
+        single_use: true,
+        ttl: 60,
+        app_id: app.appId,
+      },
+    });
+    expect(made.status).toBe(201);
+    expect(made.body).toEqual({
+      launch_token: expect.stringMatching(HEX64),
+      expires_at: expect.stringMatching(SECONDS),
+      policy: { allowed_scope: ["read:data:a"], max_ttl: 120 },
+    });
+    const { nonce } = (await client.send("GET", "/v1/challenge")).body;
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const registered = await client.send("POST", "/v1/register", {
+      body: {
+        launch_token: made.body.launch_token,
+        nonce,
+        public_key: rawPublicKey(publicKey),
+        signature: sign(null, Buffer.from(nonce, "hex"), privateKey).toString("base64"),
+        orch_id: "o",
+        task_id: "t",
+        requested_scope: ["read:data:a"],
+      },
+    });
+    expect(registered.status).toBe(200);
+    expect(registered.body).toEqual({
+      agent_id: expect.stringMatching(/^spiffe:/),
+      access_token: expect.stringMatching(JWT),
+      expires_in: 120,
+    });
+  });
+
   it("register a worker that proves its key [AW-F06]", () => {
     expect(worker.agentId).toMatch(/^spiffe:\/\/agentwrit\.local\/agent\/o-1\/t-1\/[0-9a-f]{16}$/);
     expect(worker.token).toMatch(JWT);
@@ -163,6 +229,12 @@ describe("the 19 routes [AW-F01]", () => {
     );
     expect(before?.body.valid).toBe(false);
     expect(after?.body.claims.sub).toBe(own.agentId);
+    // Dead is dead: a token that was renewed neither ends nor renews what came after it [AW-F11].
+    for (const path of ["/v1/token/release", "/v1/token/renew"]) {
+      expect((await client.send("POST", path, { token: own.token })).status).toBe(401);
+    }
+    const still = await client.send("POST", "/v1/token/validate", { body: { token: body.access_token } });
+    expect(still.body.valid).toBe(true);
   });
 
   it("release without a body: 204, and 401 when it is done again", async () => {

@@ -78,6 +78,8 @@ export interface AuthorityApp {
   readonly routes: readonly { readonly method: string; readonly path: string }[];
   /** Routes that the server may answer without the framework. */
   readonly straight: BrokerRoutes["straight"];
+  /** As `broker.verify`, but not counted. */
+  readonly verify: Broker["verify"];
   /** Starts what works in the background: the log's sequencer and pruning. */
   start(): Promise<void>;
   /** Ends the background work and flushes the log. The store stays open. */
@@ -113,6 +115,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     signingKey: secrets.auditKey,
     origin: settings.auditOrigin,
     anchorFile: settings.auditAnchorFile,
+    ...(settings.auditSecret !== undefined && { secret: settings.auditSecret }),
     verifyAtStart: true,
     onError: (error, fatal) => {
       logger.error({ err: error, fatal }, "the audit log could not be written");
@@ -138,7 +141,8 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     agentRegistration: settings.agentRegistration,
   });
   if (!authority.broker) throw new DeputizeError("internal", "the authority was made without its broker");
-  const broker = meteredBroker(authority.broker);
+  const unmetered = authority.broker;
+  const broker = meteredBroker(unmetered);
   const metrics = createMetrics(metricSources({ store, audit, broker }));
 
   const refusals = refusalCounter({ log: audit, clock, tenant: TENANT });
@@ -236,6 +240,7 @@ export async function createAuthorityApp(options: AuthorityAppOptions): Promise<
     metrics,
     routes: app.routes.map(({ method, path }) => ({ method, path })),
     straight,
+    verify: (token) => unmetered.verify(token),
     async start() {
       await audit.start();
       pruning = setInterval(() => {

@@ -6,3 +6,4 @@ export {
   authorityServerMigrations,
   startAuthority,
 } from "./start-authority.ts";
+export { type PruneDeps, pruneAuthority } from "./prune-authority.ts";

@@ -10,15 +10,24 @@ import type { Store } from "@deputize/store";
 
 /** Ended sessions, their tokens, approvals and cases are kept this long for people to look at. */
 const KEEP_MS = 90 * 86_400_000;
+/** Trees of grants that ended go sooner: each question makes one, and the log keeps what happened. */
+const KEEP_GRANTS_MS = 24 * 3_600_000;
 const MAX_ROWS = 1_000;
 
-/** One round over all rooms. `onFault` is told of a room that failed; the next round tries again. */
-export async function pruneAuthority(deps: {
+export interface PruneDeps {
   readonly store: Store;
   readonly clock: Clock;
-  readonly authority: Pick<Authority, "agents" | "approvals" | "revocation">;
+  readonly authority: {
+    readonly approvals: Pick<Authority["approvals"], "expire">;
+    readonly revocation: Pick<Authority["revocation"], "prune">;
+    readonly agents: Pick<Authority["agents"], "prune">;
+  };
+  /** Told of a room that failed; the next round tries again. */
   readonly onFault: (error: unknown, room: string) => void;
-}): Promise<void> {
+}
+
+/** One round over all rooms. */
+export async function pruneAuthority(deps: PruneDeps): Promise<void> {
   const { store, clock, authority } = deps;
   const before = new Date(clock.nowMs() - KEEP_MS);
   const rooms: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -27,6 +36,15 @@ export async function pruneAuthority(deps: {
     agents: () => authority.agents.prune(),
     authority: () =>
       store.pool("authority").query("SELECT authority.prune($1, $2)", [before.toISOString(), MAX_ROWS]),
+    links: () =>
+      store.pool("authority").query("SELECT authority.prune_links($1, $2)", [before.toISOString(), MAX_ROWS]),
+    grants: () =>
+      store
+        .pool("authority")
+        .query("SELECT authority.prune_grants($1, $2)", [
+          new Date(clock.nowMs() - KEEP_GRANTS_MS).toISOString(),
+          MAX_ROWS,
+        ]),
   };
   for (const [room, work] of Object.entries(rooms)) {
     await work().catch((error: unknown) => deps.onFault(error, room));

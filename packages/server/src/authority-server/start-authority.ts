@@ -123,6 +123,7 @@ export async function startAuthority(options: StartAuthorityOptions): Promise<St
     const listener = getRequestListener(app.fetch);
     handle = withStraightRoutes({
       routes: app.straight,
+      verify: app.verify,
       source,
       allowedHosts,
       secure,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TurnEvent } from "@deputize/agent";
+import { InMemoryConversationStore, type TurnEvent } from "@deputize/agent";
 import { problemHandler } from "@deputize/client";
-import { DeputizeError, newId, withCaller } from "@deputize/core";
+import { DeputizeError, newId, systemClock, withCaller } from "@deputize/core";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { pollWatch } from "../sse.ts";
@@ -135,5 +135,28 @@ describe("POST /api/chat/stream", () => {
     };
     expect((await app.request("/api/chat/stream", form)).status).toBe(400);
     expect(agent.turns).toHaveLength(0);
+  });
+});
+
+describe("GET /api/conversations/:id", () => {
+  it("gives the newest messages, and older ones by what it says", async () => {
+    const room = new InMemoryConversationStore().open("customer-support", systemClock);
+    const label = { integrity: "trusted", readers: "public", source: "person" } as const;
+    const caller = testCaller("alice");
+    const turn = { conversationId: undefined, mustExist: false, message: "hi", label, history: 1 };
+    const { conversationId: id, runId } = await room.claimTurn(caller, turn);
+    const plain = { agentsInvolved: [], cards: [], steps: [], approvals: [], tokensIn: 0, tokensOut: 0 };
+    await room.finish(caller, { runId, conversationId: id }, "done", { content: "Hello.", label, ...plain });
+    const agent = { ...scriptedAgent("customer-support", async function* () {}), conversations: room };
+    const app = api(agent);
+    const read = async (query: string) => {
+      const response = await app.request(`/api/conversations/${id}${query}`);
+      return (await response.json()) as { messages?: { seq: number }[]; earlier?: number; code?: string };
+    };
+    expect(await read("")).toMatchObject({ messages: [{ seq: 1 }, { seq: 2 }] });
+    expect(await read("?limit=1")).toMatchObject({ messages: [{ seq: 2 }], earlier: 2 });
+    expect(await read("?before=2")).toMatchObject({ messages: [{ seq: 1 }] });
+    for (const query of ["?limit=0", "?limit=1001", "?before=x", "?page=2"])
+      expect(await read(query)).toMatchObject({ code: "validation_failed" });
   });
 });

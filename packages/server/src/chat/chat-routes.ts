@@ -12,7 +12,7 @@ import { parseInput, readJson } from "@deputize/client";
 import { type Caller, currentContext, isUuid, DeputizeError, requireCaller, toProblem } from "@deputize/core";
 import { type Context, Hono } from "hono";
 import { type ServerEvent, type Watch, sseResponse } from "../sse.ts";
-import { ChatBody, PageQuery, RenameBody } from "./schemas.ts";
+import { ChatBody, MessagesQuery, PageQuery, RenameBody } from "./schemas.ts";
 import { chatAnswer } from "./turn-result.ts";
 
 export interface ChatRoutesOptions {
@@ -94,7 +94,11 @@ export function chatRoutes(options: ChatRoutesOptions): Hono {
 
   app.get("/conversations/:id", async (c) => {
     const caller = requireCaller();
-    const stored = await agent.conversations.get(caller, idParam(c, "id"));
+    const { limit, before } = parseInput(MessagesQuery, c.req.query());
+    const stored = await agent.conversations.get(caller, idParam(c, "id"), {
+      ...(limit !== undefined && { limit }),
+      ...(before !== undefined && { before }),
+    });
     return c.json(options.present ? await options.present(caller, stored) : stored);
   });
 

@@ -9,7 +9,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { type Clock, DeputizeError, randomHex, systemClock } from "@deputize/core";
-import { assertPrivateTarget, writePrivateFile } from "./private-file.ts";
+import { assertPrivateTarget, writePrivateFile } from "@deputize/store";
 
 const secret = z.string().min(32).max(1024);
 const hash = z.string().regex(/^hmac-sha256:[0-9a-f]{32}:[0-9a-f]{64}$/);

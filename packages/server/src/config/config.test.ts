@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { GUARDRAIL_PARTS } from "@deputize/guardrails";
 import { loadOrCreateSecrets } from "./secrets.ts";
 import { readSettings } from "./settings.ts";
 
@@ -26,8 +27,44 @@ describe("settings", () => {
     [{ DEPUTIZE_HOST: "0.0.0.0" }, "DEPUTIZE_PUBLIC_URL"],
     [{ ENVIRONMENT: "production" }, "https"],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL"],
+    [{ DEPUTIZE_GUARDRAILS: "personal,magic" }, "DEPUTIZE_GUARDRAILS"],
+    [{ DEPUTIZE_GUARDRAILS: "on" }, "DEPUTIZE_GUARDRAILS"],
   ])("refuse %j, naming the setting", (env, message) => {
     expect(() => readSettings(env)).toThrow(refused(message));
+  });
+
+  it("turn parts of the guardrails off, all of them by one word [PR-F44]", () => {
+    expect(readSettings({}).guardrails).toEqual(GUARDRAIL_PARTS);
+    expect(readSettings({ DEPUTIZE_GUARDRAILS: "canary, personal" }).guardrails).toEqual([
+      "personal",
+      "canary",
+    ]);
+    expect(readSettings({ DEPUTIZE_GUARDRAILS: "off" }).guardrails).toEqual([]);
+  });
+
+  it("take the secret of the log's codes from the environment or a private file, and quote it never [PR-F31]", () => {
+    const folder = mkdtempSync(join(tmpdir(), "deputize-settings-"));
+    const secret = "kept-apart ".repeat(4).trim();
+    const file = join(folder, "audit-secret");
+    try {
+      writeFileSync(file, `${secret}\n`, { mode: 0o600 });
+      expect(readSettings({}).auditSecret).toBeUndefined();
+      expect(readSettings({ DEPUTIZE_AUDIT_SECRET: secret }).auditSecret).toBe(secret);
+      expect(readSettings({ DEPUTIZE_AUDIT_SECRET_FILE: file }).auditSecret).toBe(secret);
+      const both = { DEPUTIZE_AUDIT_SECRET: secret, DEPUTIZE_AUDIT_SECRET_FILE: file };
+      expect(() => readSettings(both)).toThrow(refused("set one of them"));
+      const short = { DEPUTIZE_AUDIT_SECRET: "kept-apart" };
+      expect(() => readSettings(short)).toThrow(refused("32 bytes"));
+      expect(() => readSettings(short)).not.toThrow(refused("kept-apart"));
+      expect(() => readSettings({ DEPUTIZE_AUDIT_SECRET_FILE: folder })).toThrow(refused("is a folder"));
+      expect(() => readSettings({ DEPUTIZE_AUDIT_SECRET_FILE: `${file}.gone` })).toThrow(
+        refused("cannot read"),
+      );
+      chmodSync(file, 0o644);
+      expect(() => readSettings({ DEPUTIZE_AUDIT_SECRET_FILE: file })).toThrow(refused("chmod 600"));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("allow demo accounts only where nobody but this machine can come in [SR-26]", () => {

@@ -14,7 +14,7 @@ export {
   readConfigFile,
   rotateAdminSecret,
 } from "./config-file.ts";
-export { assertPrivateTarget, writePrivateFile } from "./private-file.ts";
+export { assertPrivateTarget, writePrivateFile } from "@deputize/store";
 export { type Secrets, generateSecrets, loadOrCreateSecrets, readSecrets } from "./secrets.ts";
 export { type SettingOverrides, type Settings, readSettings } from "./settings.ts";
 export { type TokenJwk, type TokenKeyStore, tokenKeyStore, tokenKeys } from "./token-keys.ts";

@@ -5,29 +5,39 @@
  * than replaced, since new secrets would end every session and orphan the log's signatures.
  * Does not: encrypt them at rest; the file's permissions are the protection.
  */
-import { generateKeyPairSync } from "node:crypto";
+import { createHmac, generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { DeputizeError, randomHex } from "@deputize/core";
-import { generateStoreSecrets } from "@deputize/store";
-import { writePrivateFile } from "./private-file.ts";
+import { generateStoreSecrets, writePrivateFile } from "@deputize/store";
 
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 const pem = z.string().startsWith("-----BEGIN PRIVATE KEY-----");
 
+/** The same for every replica that has the file. */
+const derived = (sealKey: string): string =>
+  createHmac("sha256", Buffer.from(sealKey, "hex")).update("login role workflow").digest("hex");
+
 const SECRETS = z.strictObject({
   version: z.literal(1),
   /** The seal key and the login roles' passwords. */
-  store: z.strictObject({
-    sealKey: hex32,
-    rolePasswords: z.strictObject({
-      authority: z.string(),
-      app: z.string(),
-      sequencer: z.string(),
-      sql: z.string(),
-    }),
-  }),
+  store: z
+    .strictObject({
+      sealKey: hex32,
+      rolePasswords: z.strictObject({
+        authority: z.string(),
+        app: z.string(),
+        sequencer: z.string(),
+        sql: z.string(),
+        /** Files that were made before there was this role have none. */
+        workflow: z.string().optional(),
+      }),
+    })
+    .transform(({ sealKey, rolePasswords }) => ({
+      sealKey,
+      rolePasswords: { ...rolePasswords, workflow: rolePasswords.workflow ?? derived(sealKey) },
+    })),
   /** The authority's root of session, CSRF, refresh and API-key hashing keys. */
   authorityRoot: hex32,
   /** Ed25519, PKCS8 PEM: signs tokens. */

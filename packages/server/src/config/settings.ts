@@ -6,7 +6,9 @@
  */
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { auditSecretFrom } from "@deputize/audit";
 import { DeputizeError } from "@deputize/core";
+import { GUARDRAIL_PARTS, type GuardrailPart } from "@deputize/guardrails";
 
 export interface Settings {
   readonly port: number;
@@ -20,6 +22,8 @@ export interface Settings {
   readonly auditAnchorFile: string;
   /** The log's name in its checkpoints. */
   readonly auditOrigin: string;
+  /** What the codes of the log's entries are made with; none unless set. */
+  readonly auditSecret?: string;
   /** The origin that people and agents use, without a trailing slash. */
   readonly publicUrl: string;
   readonly databaseUrl?: string;
@@ -36,6 +40,16 @@ export interface Settings {
   readonly demoAccounts: boolean;
   /** Who may register agents: people who are signed in, or also strangers, whose agents stay powerless until confirmed. */
   readonly agentRegistration: "owner" | "open";
+  /** What models may use in a day, each of them without a limit where undefined. */
+  readonly budgets: {
+    readonly userTokens: number | undefined;
+    readonly tenantTokens: number | undefined;
+    /** Millionths of a US dollar. */
+    readonly userCostMicros: number | undefined;
+    readonly tenantCostMicros: number | undefined;
+  };
+  /** Which parts of the guardrails scan what agents are told and say; all unless set, none where it is `off`. */
+  readonly guardrails: readonly GuardrailPart[];
 }
 
 export interface SettingOverrides {
@@ -55,6 +69,25 @@ const url = (...protocols: string[]) =>
 
 const port = z.coerce.number({ error: "must be a number" }).int().min(0).max(65_535);
 
+const tokens = z.coerce.number({ error: "must be a number of tokens" }).int().min(0).max(1e12);
+const dollars = z.coerce.number({ error: "must be an amount in US dollars" }).min(0).max(1e6);
+const USER_TOKENS_A_DAY = 1_000_000;
+const TENANT_TOKENS_A_DAY = 20_000_000;
+/** Nothing and 0 are no limit. */
+const limit = (amount: number | undefined): number | undefined => (amount === 0 ? undefined : amount);
+const micros = (amount: number | undefined): number | undefined =>
+  amount === undefined ? undefined : limit(Math.round(amount * 1_000_000));
+const guardrailParts = z.string().transform((text, context): readonly GuardrailPart[] => {
+  if (text === "off") return [];
+  const named = text.split(",").map((part) => part.trim());
+  const parts = GUARDRAIL_PARTS.filter((part) => named.includes(part));
+  if (parts.length !== named.length) {
+    context.addIssue(`must be \`off\`, or some of ${GUARDRAIL_PARTS.join(",")}`);
+    return z.NEVER;
+  }
+  return parts;
+});
+
 /** Each setting that this program reads; `LLM_…` and provider keys are read by the model resolver. */
 const ENVIRONMENT = z.object({
   PORT: port.optional(),
@@ -62,6 +95,8 @@ const ENVIRONMENT = z.object({
   DEPUTIZE_HOST: z.string().min(1).optional(),
   DEPUTIZE_DATA: z.string().min(1).optional(),
   DEPUTIZE_SECRETS_FILE: z.string().min(1).optional(),
+  DEPUTIZE_AUDIT_SECRET: z.string().optional(),
+  DEPUTIZE_AUDIT_SECRET_FILE: z.string().min(1).optional(),
   DEPUTIZE_PUBLIC_URL: url("http:", "https:").optional(),
   DEPUTIZE_ROLE_PREFIX: z
     .string()
@@ -70,6 +105,11 @@ const ENVIRONMENT = z.object({
   DATABASE_URL: url("postgres:", "postgresql:").optional(),
   REDIS_URL: url("redis:", "rediss:").optional(),
   DEPUTIZE_AGENT_REGISTRATION: z.enum(["owner", "open"]).optional(),
+  DEPUTIZE_BUDGET_USER_TOKENS: tokens.optional(),
+  DEPUTIZE_BUDGET_TENANT_TOKENS: tokens.optional(),
+  DEPUTIZE_BUDGET_USER_DOLLARS: dollars.optional(),
+  DEPUTIZE_BUDGET_TENANT_DOLLARS: dollars.optional(),
+  DEPUTIZE_GUARDRAILS: guardrailParts.optional(),
   ENVIRONMENT: z.enum(["development", "production"]).optional(),
   LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).optional(),
 });
@@ -77,6 +117,7 @@ const ENVIRONMENT = z.object({
 /** Settings of other programs of the house that may stand in the same environment. */
 const OTHERS = new Set([
   "DEPUTIZE_MODEL",
+  "DEPUTIZE_EMBEDDER",
   // Of programs that talk to an authority.
   "DEPUTIZE_URL",
   "DEPUTIZE_TOKEN",
@@ -96,7 +137,7 @@ const OTHERS = new Set([
   "DEPUTIZE_ADMIN_TTL",
   "DEPUTIZE_RENEW_MAX",
 ]);
-const OTHER_PREFIXES = ["DEPUTIZE_TEST_", "DEPUTIZE_MODEL_"];
+const OTHER_PREFIXES = ["DEPUTIZE_TEST_", "DEPUTIZE_MODEL_", "DEPUTIZE_EMBEDDER_"];
 
 /** Reads the settings. Throws `config_invalid` naming the setting. */
 export function readSettings(
@@ -119,6 +160,7 @@ export function readSettings(
   const publicUrl = (values.DEPUTIZE_PUBLIC_URL ?? `http://localhost:${chosenPort}`).replace(/\/+$/, "");
   const environment = values.ENVIRONMENT ?? "development";
   const loopback = LOOPBACK.has(host);
+  const auditSecret = auditSecretFrom(env);
   if (!loopback && values.DEPUTIZE_PUBLIC_URL === undefined) {
     throw new DeputizeError(
       "config_invalid",
@@ -141,8 +183,16 @@ export function readSettings(
     environment,
     logLevel: values.LOG_LEVEL ?? "warn",
     agentRegistration: values.DEPUTIZE_AGENT_REGISTRATION ?? "owner",
+    budgets: {
+      userTokens: limit(values.DEPUTIZE_BUDGET_USER_TOKENS ?? USER_TOKENS_A_DAY),
+      tenantTokens: limit(values.DEPUTIZE_BUDGET_TENANT_TOKENS ?? TENANT_TOKENS_A_DAY),
+      userCostMicros: micros(values.DEPUTIZE_BUDGET_USER_DOLLARS),
+      tenantCostMicros: micros(values.DEPUTIZE_BUDGET_TENANT_DOLLARS),
+    },
+    guardrails: values.DEPUTIZE_GUARDRAILS ?? GUARDRAIL_PARTS,
     loopback,
     demoAccounts: loopback && environment !== "production" && LOOPBACK.has(new URL(publicUrl).hostname),
+    ...(auditSecret !== undefined && { auditSecret }),
     ...(values.DATABASE_URL !== undefined && { databaseUrl: values.DATABASE_URL }),
     ...(values.REDIS_URL !== undefined && { redisUrl: values.REDIS_URL }),
     ...(values.DEPUTIZE_ROLE_PREFIX !== undefined && { rolePrefix: values.DEPUTIZE_ROLE_PREFIX }),

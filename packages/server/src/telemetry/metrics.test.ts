@@ -1,5 +1,12 @@
 import { problemHandler, requestContext } from "@deputize/client";
-import { DeputizeError, installTelemetry, telemetry } from "@deputize/core";
+import {
+  AGENT_NAMES,
+  DeputizeError,
+  MODEL_NAMES,
+  TOOL_NAMES,
+  installTelemetry,
+  telemetry,
+} from "@deputize/core";
 import { Hono, type MiddlewareHandler } from "hono";
 import { afterEach, describe, expect, it } from "vitest";
 import { createLogger } from "./logger.ts";
@@ -115,6 +122,11 @@ describe("metrics", () => {
     telemetry.count("audit_events", { event_type: "token_issued" });
     telemetry.count("audit_events", { event_type: hostile });
     telemetry.count("db_errors", { operation: "transaction" });
+    telemetry.count("mcp_calls", { kind: "tool", outcome: "refused" });
+    telemetry.count("mcp_calls", { kind: "tool", outcome: hostile });
+    telemetry.count("mcp_cache", { result: "hit" });
+    telemetry.count("mcp_circuits_opened", {});
+    telemetry.observe("mcp_call", 0.004, { kind: "tool" });
     telemetry.observe("audit_write", 0.004, {});
     telemetry.observe("audit_record", 0.004, {});
     const app = server(of);
@@ -138,12 +150,65 @@ describe("metrics", () => {
       'agentwrit_audit_events_total{event_type="token_issued"}': 1,
       'agentwrit_audit_events_total{event_type="other"}': 1,
       'agentwrit_db_errors_total{operation="transaction"}': 1,
+      'deputize_mcp_calls_total{kind="tool",outcome="refused"}': 1,
+      'deputize_mcp_calls_total{kind="tool",outcome="other"}': 1,
+      'deputize_mcp_cache_total{result="hit"}': 1,
+      deputize_mcp_circuits_opened_total: 1,
       'deputize_validations_total{outcome="valid"}': 1,
       'deputize_exchanges_total{outcome="success"}': 1,
     });
     expect(seen.get("agentwrit_audit_write_duration_seconds_sum")).toBeCloseTo(0.004);
     expect(seen.get("deputize_audit_record_duration_seconds_count")).toBe(1);
+    expect(seen.get('deputize_mcp_call_duration_seconds_count{kind="tool"}')).toBe(1);
     expect(seen.has("deputize_nodejs_eventloop_lag_seconds")).toBe(true);
+  });
+
+  it("show what agents do, under names that were configured, and any other name as one [PR-F47] [AW-D27]", async () => {
+    const of = start();
+    AGENT_NAMES.add("front");
+    MODEL_NAMES.add("openai:gpt-5-mini");
+    TOOL_NAMES.add("find_orders");
+    const at = { agent: "front", model: "openai:gpt-5-mini" };
+    telemetry.count("agent_turns", { agent: "front", status: "done" });
+    telemetry.count("agent_turns", { agent: "bob@example.com", status: "0190aaaa" });
+    telemetry.count("agent_model_calls", { ...at, outcome: "answered" });
+    telemetry.count("agent_tokens", { ...at, direction: "input" }, 120);
+    telemetry.count("agent_cost_usd", at, 0.0012);
+    telemetry.count("agent_tool_calls", { agent: "front", tool: "find_orders", status: "done" });
+    telemetry.count("agent_tool_calls", { agent: "front", tool: "find_bob", status: "done" });
+    telemetry.count("agent_cache", { agent: "front", result: "hit" });
+    telemetry.count("agent_guards", { agent: "front", direction: "input", action: "blocked" });
+    telemetry.count("agent_layer_failures", { agent: "front", layer: "memory" });
+    telemetry.count("agent_events_lost", { transporter: "webhook", reason: "full" }, 2);
+    telemetry.observe("agent_turn", 42, { agent: "front" });
+    telemetry.observe("agent_model_call", 12, at);
+    telemetry.observe("agent_tool_call", 0.2, { agent: "front", tool: "find_orders" });
+    const text = await of.text();
+    expect(text).not.toMatch(/bob|0190/);
+    const seen = await page(of);
+    expect(Object.fromEntries([...seen].filter(([name]) => /^deputize_agent_\w+_total/.test(name)))).toEqual({
+      'deputize_agent_turns_total{agent="front",status="done"}': 1,
+      'deputize_agent_turns_total{agent="other",status="other"}': 1,
+      'deputize_agent_model_calls_total{agent="front",model="openai:gpt-5-mini",outcome="answered"}': 1,
+      'deputize_agent_tokens_total{agent="front",model="openai:gpt-5-mini",direction="input"}': 120,
+      'deputize_agent_cost_usd_total{agent="front",model="openai:gpt-5-mini"}': 0.0012,
+      'deputize_agent_tool_calls_total{agent="front",tool="find_orders",status="done"}': 1,
+      'deputize_agent_tool_calls_total{agent="front",tool="other",status="done"}': 1,
+      'deputize_agent_cache_total{agent="front",result="hit"}': 1,
+      'deputize_agent_guards_total{agent="front",direction="input",action="blocked"}': 1,
+      'deputize_agent_layer_failures_total{agent="front",layer="memory"}': 1,
+      'deputize_agent_events_lost_total{transporter="webhook",reason="full"}': 2,
+    });
+    // A turn may take longer than any request of the protocol: its buckets go on.
+    expect(seen.get('deputize_agent_turn_duration_seconds_bucket{le="80",agent="front"}')).toBe(1);
+    expect(
+      seen.get(
+        'deputize_agent_model_call_duration_seconds_bucket{le="10",agent="front",model="openai:gpt-5-mini"}',
+      ),
+    ).toBe(0);
+    expect(
+      seen.get('deputize_agent_tool_call_duration_seconds_count{agent="front",tool="find_orders"}'),
+    ).toBe(1);
   });
 
   it("reads the database at a scrape, once a second at most, and answers while it does not", async () => {

@@ -94,7 +94,8 @@ export function createMetrics(sources: MetricSources = {}, clock: Clock = system
     counters.set(name, counter);
   }
   const durations = new Map<string, Histogram>();
-  for (const [name, { help, labels }] of Object.entries(DURATIONS)) {
+  for (const [name, duration] of Object.entries(DURATIONS)) {
+    const { help, labels } = duration;
     const labelNames = Object.keys(labels);
     durations.set(
       name,
@@ -102,7 +103,7 @@ export function createMetrics(sources: MetricSources = {}, clock: Clock = system
         name: `${prefixOf(name)}${name}_duration_seconds`,
         help,
         labelNames,
-        buckets: BUCKETS,
+        buckets: "buckets" in duration ? [...duration.buckets] : BUCKETS,
         registers,
       }),
     );

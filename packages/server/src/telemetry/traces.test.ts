@@ -1,53 +1,25 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { problemHandler } from "@deputize/client";
 import { DeputizeError, isDeputizeError, telemetry } from "@deputize/core";
 import { Hono } from "hono";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Collector, type SentSpan, facts, startCollector } from "./collector.fixture.ts";
 import { observe } from "./observe.ts";
 import { type Traces, startTraces } from "./traces.ts";
 
-interface SentSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[];
-  readonly status?: { readonly code?: number };
-}
-interface Export {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: SentSpan["attributes"] };
-    readonly scopeSpans: readonly { readonly spans: readonly SentSpan[] }[];
-  }[];
-}
-
-/** An OTLP/HTTP collector as far as traces go. */
-const received: { path: string; body: Export }[] = [];
-const collector = createServer((request, response) => {
-  let text = "";
-  request.on("data", (part) => (text += part));
-  request.on("end", () => {
-    received.push({ path: request.url ?? "", body: JSON.parse(text) as Export });
-    response.setHeader("Content-Type", "application/json").end("{}");
-  });
-});
+let collector: Collector;
 let endpoint: string;
 let traces: Traces | undefined;
 
 beforeAll(async () => {
-  await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
-  endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+  collector = await startCollector();
+  endpoint = collector.endpoint;
 });
 afterEach(async () => {
   await traces?.close();
   traces = undefined;
-  received.length = 0;
+  collector.received.length = 0;
 });
-afterAll(() => {
-  collector.closeAllConnections();
-  collector.close();
-});
+afterAll(() => collector.close());
 
 async function start(env: Record<string, string> = {}): Promise<Traces> {
   traces = await startTraces({
@@ -58,12 +30,7 @@ async function start(env: Record<string, string> = {}): Promise<Traces> {
   if (!traces) throw new Error("tracing did not start");
   return traces;
 }
-const spans = (): SentSpan[] =>
-  received.flatMap(({ body }) =>
-    body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((s) => s.spans)),
-  );
-const facts = (span: SentSpan | undefined): Record<string, unknown> =>
-  Object.fromEntries((span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]));
+const spans = (): SentSpan[] => collector.spans();
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
@@ -105,8 +72,8 @@ describe("startTraces", () => {
     const handedOn = await answer.text();
     await started.flush();
 
-    expect(received[0]?.path).toBe("/v1/traces");
-    expect(facts(received[0]?.body.resourceSpans[0]?.resource as never)).toMatchObject({
+    expect(collector.received[0]?.path).toBe("/v1/traces");
+    expect(facts(collector.received[0]?.body.resourceSpans[0]?.resource as never)).toMatchObject({
       "service.name": "deputize-test",
     });
     const [request, renew, append] = ["http.request", "broker.renew", "audit.append"].map((name) =>
@@ -121,7 +88,7 @@ describe("startTraces", () => {
       "http.route": "/people/{id}",
       "http.response.status_code": 200,
     });
-    expect(JSON.stringify(received)).not.toMatch(/bob@|secret/);
+    expect(JSON.stringify(collector.received)).not.toMatch(/bob@|secret/);
   });
 
   it("tells a refusal by its code alone", async () => {
@@ -138,7 +105,7 @@ describe("startTraces", () => {
     const revoke = spans().find(({ name }) => name === "broker.revoke");
     expect(revoke?.status?.code).toBe(2);
     expect(facts(revoke)).toEqual({ "error.type": "internal" });
-    expect(JSON.stringify(received)).not.toContain("bob@");
+    expect(JSON.stringify(collector.received)).not.toContain("bob@");
   });
 
   it("keeps the asker's wish not to be sampled, and starts anew on a header that is out of order", async () => {
@@ -155,6 +122,23 @@ describe("startTraces", () => {
     await started.flush();
     expect(spans().map(({ traceId }) => traceId)).not.toContain(TRACE);
     expect(spans().filter(({ name }) => name === "http.request")).toHaveLength(1);
+  });
+
+  it("tells a failure that was caught by its code, and which side of a call a span is", async () => {
+    const started = await start();
+    telemetry.span("chat m", { "gen_ai.operation.name": "chat" }, () => telemetry.fail("timeout"));
+    telemetry.span("db.transaction", { "db.system.name": "postgresql" }, () => {});
+    telemetry.span("execute_tool t", { "gen_ai.operation.name": "execute_tool" }, () => {});
+    await server().request("/people/1");
+    await started.flush();
+    const byName = new Map(spans().map((span) => [span.name, span]));
+    expect(byName.get("chat m")?.status?.code).toBe(2);
+    expect(facts(byName.get("chat m"))).toMatchObject({ "error.type": "timeout" });
+    // 1 internal, 2 server, 3 client.
+    const kinds = ["http.request", "chat m", "db.transaction", "execute_tool t"].map(
+      (name) => byName.get(name)?.kind,
+    );
+    expect(kinds).toEqual([2, 3, 3, 1]);
   });
 
   it("keeps neither request nor end waiting for a collector that is away", async () => {

@@ -12,6 +12,7 @@ import {
   type Context,
   ROOT_CONTEXT,
   type Span,
+  SpanKind,
   SpanStatusCode,
   type Tracer,
   context,
@@ -79,17 +80,29 @@ function sinkOf(tracer: Tracer) {
   return {
     span<T>(name: string, attributes: SpanAttributes, work: () => T, from?: string): T {
       const parent = from === undefined ? context.active() : (contextOf(from) ?? ROOT_CONTEXT);
-      const span = tracer.startSpan(name, { attributes }, parent);
+      const span = tracer.startSpan(name, { attributes, kind: kindOf(attributes) }, parent);
       return context.with(trace.setSpan(parent, span), () => ending(span, work));
     },
     annotate(attributes: SpanAttributes): void {
       trace.getActiveSpan()?.setAttributes(attributes);
+    },
+    fail(code: string): void {
+      const span = trace.getActiveSpan();
+      span?.setAttribute("error.type", code);
+      span?.setStatus({ code: SpanStatusCode.ERROR });
     },
     traceparent(): string | undefined {
       const at = trace.getActiveSpan()?.spanContext();
       return at && `00-${at.traceId}-${at.spanId}-${at.traceFlags.toString(16).padStart(2, "0")}`;
     },
   };
+}
+
+/** Which side of a call the span is, as the semantic conventions say: models and databases are called, requests are answered. */
+function kindOf(attributes: SpanAttributes): SpanKind {
+  if ("http.request.method" in attributes) return SpanKind.SERVER;
+  const calls = attributes["gen_ai.operation.name"] === "chat" || "db.system.name" in attributes;
+  return calls ? SpanKind.CLIENT : SpanKind.INTERNAL;
 }
 
 /** Runs the work and ends the span with it, at once or when its promise settles. */
