@@ -11,7 +11,7 @@ Made from \`--help\` by \`node packages/deputize/src/commands-page.ts\`; a test 
   from \`DEPUTIZE_TOKEN\` or \`--token-file\`. A flag such as \`--secret\` is refused.
 - **What is shown once** (client secrets, launch tokens, API keys) goes to a new private file with \`--out FILE\`.
 - **\`--json\`** prints one JSON document with the names of the HTTP API; errors are one JSON line on stderr.
-- **Exit codes:** 0 done, 1 refused or failed, 2 not a command that can work.
+- **Exit codes:** 0 done, 1 refused or failed, 2 not a command that can work, 3 a tool call that waits for a person.
 - Names of another broker's command and SDK are read too: [moving from AgentWrit](moving-from-agentwrit.md).
 `;
 

@@ -50,6 +50,26 @@ async function json(args: string, options: RunOptions = {}) {
 const worker = (task: string, scope = ["read:data:*"]) =>
   app.createAgent({ orchestration: "tests", task, scope });
 
+describe("operators", () => {
+  it("are added with some scopes, sign in with their own secret, and are removed [AW-D42] [AW-F21]", async () => {
+    const out = join(folder, "auditor.json");
+    const added = await json(`operator add auditor --scopes admin:audit:*,admin:grants:* --out ${out}`);
+    expect(added).toMatchObject({ name: "auditor", scopes: ["admin:audit:*", "admin:grants:*"], out });
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+    const { secret } = JSON.parse(readFileSync(out, "utf8")) as { secret: string };
+    expect(JSON.stringify(added)).not.toContain(secret);
+    const env = { DEPUTIZE_ADMIN_SECRET: secret };
+    await json("audit events --limit 1", { env });
+    expect((await as("app list", { env })).stderr).toContain("admin:apps:*");
+    const rotated = await json("operator rotate auditor --overlap 0");
+    expect((await as("audit events --limit 1", { env })).code).toBe(1);
+    await json("audit events --limit 1", { env: { DEPUTIZE_ADMIN_SECRET: rotated.secret } });
+    expect((await as("operator list")).stdout).toContain("auditor");
+    expect(await json("operator remove auditor")).toMatchObject({ name: "auditor", status: "inactive" });
+    expect((await as("audit events", { env: { DEPUTIZE_ADMIN_SECRET: rotated.secret } })).code).toBe(1);
+  });
+});
+
 describe("apps", () => {
   it("are registered, listed, read, narrowed, given a second secret and removed [AW-F21]", async () => {
     const made = await json("app register --name shop-one --scopes read:data:*,write:data:* --token-ttl 600");

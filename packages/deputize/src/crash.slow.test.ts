@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { randomHex } from "@deputize/core";
+import { LOGIN_ROLES } from "@deputize/store";
 import { testDatabaseUrl } from "@deputize/store/testing";
 import {
   type BrokerClient,
@@ -51,9 +52,7 @@ afterEach(async () => {
   await kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
   if (database !== undefined) {
-    const roles = ["authority", "app", "sequencer", "sql"].map(
-      (role) => `DROP ROLE IF EXISTS ${database}_${role}`,
-    );
+    const roles = LOGIN_ROLES.map((role) => `DROP ROLE IF EXISTS ${database}_${role}`);
     await onServer([`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`, ...roles]);
   }
   database = undefined;

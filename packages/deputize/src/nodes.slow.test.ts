@@ -9,6 +9,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DeputizeApp, validate } from "@deputize/client";
 import { randomHex } from "@deputize/core";
+import { LOGIN_ROLES } from "@deputize/store";
 import { testDatabaseUrl } from "@deputize/store/testing";
 import { runDeputize } from "./testing-command.ts";
 
@@ -44,7 +45,7 @@ if (testDatabaseUrl !== undefined) {
     }
     await onServer(
       `DROP DATABASE ${database} WITH (FORCE)`,
-      ...["app", "authority", "sequencer", "sql"].map((role) => `DROP ROLE IF EXISTS ${database}_${role}`),
+      ...LOGIN_ROLES.map((role) => `DROP ROLE IF EXISTS ${database}_${role}`),
     );
     rmSync(folder, { recursive: true, force: true });
   });

@@ -6,14 +6,19 @@ import { appCommand } from "./commands/app.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { grantCommand } from "./commands/grant.ts";
+import { guardCommand } from "./commands/guard.ts";
 import { initCommand } from "./commands/init.ts";
 import { keysCommand } from "./commands/keys.ts";
 import { launchTokenCommand } from "./commands/launch-token.ts";
+import { operatorCommand } from "./commands/operator.ts";
+import { personCommand } from "./commands/person.ts";
+import { restoreCommand } from "./commands/restore.ts";
 import { revocationsCommand } from "./commands/revocations.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tokenCommand } from "./commands/token.ts";
+import { toolsCommand } from "./commands/tools.ts";
 
 /** A fresh command tree; nothing runs yet. */
 export function createProgram(): Command {
@@ -25,6 +30,7 @@ export function createProgram(): Command {
     .addCommand(serveCommand())
     .addCommand(statusCommand())
     .addCommand(appCommand())
+    .addCommand(operatorCommand())
     .addCommand(launchTokenCommand())
     .addCommand(agentCommand())
     .addCommand(tokenCommand())
@@ -33,5 +39,9 @@ export function createProgram(): Command {
     .addCommand(revocationsCommand())
     .addCommand(keysCommand())
     .addCommand(auditCommand())
+    .addCommand(restoreCommand())
+    .addCommand(personCommand())
+    .addCommand(toolsCommand())
+    .addCommand(guardCommand())
     .addCommand(demoCommand());
 }

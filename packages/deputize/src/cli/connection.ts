@@ -45,7 +45,12 @@ export function withOperator(command: Command): Command {
 
 /** And the token that the command is about. */
 export function withToken(command: Command): Command {
-  return withServer(command).option(
+  return withTokenFile(withServer(command));
+}
+
+/** `--token-file` only. */
+export function withTokenFile(command: Command): Command {
+  return command.option(
     "--token-file <file>",
     "holds the token, readable by you alone; - reads stdin (else DEPUTIZE_TOKEN, else a prompt)",
   );

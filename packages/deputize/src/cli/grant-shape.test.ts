@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { manualClock } from "@deputize/core";
-import { type GrantAnswer, drawTree } from "./grant-shape.ts";
+import { type GrantAnswer, drawTree, limitsOf } from "./grant-shape.ts";
 
 const NOW = Date.UTC(2026, 10, 22);
 const clock = manualClock(NOW);
@@ -23,6 +23,17 @@ function grant(id: string, parent: string | null, change: Partial<GrantAnswer> =
     ...change,
   };
 }
+
+describe("the limits of a grant", () => {
+  it("are said in words, also those of a later version", () => {
+    expect(limitsOf()).toEqual([]);
+    const small = { tool: "orders/refund_order", argument: "amount", max: 5000 };
+    expect(limitsOf({ small, later: { ...small, at: "noon" } })).toEqual([
+      "small: orders/refund_order: amount at most 5000",
+      "later: of a kind that this program does not know",
+    ]);
+  });
+});
 
 describe("the drawn tree", () => {
   it("hangs each grant below its parent", () => {

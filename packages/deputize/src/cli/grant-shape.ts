@@ -1,5 +1,5 @@
 /** Grants as the server answers them, and drawing them: who acts for whom, with what, for how long. */
-import { type Clock, systemClock } from "@deputize/core";
+import { type Clock, constraintInWords, parseConstraints, systemClock } from "@deputize/core";
 import { z } from "zod";
 import { duration, plain, secondsUntil } from "./print.ts";
 
@@ -18,6 +18,7 @@ export const GrantAnswer = z.looseObject({
   orch_id: z.string().optional(),
   scopes: z.array(z.string()),
   audiences: z.array(z.string()),
+  constraints: z.record(z.string(), z.unknown()).optional(),
   issued_at: z.string(),
   expires_at: z.string(),
   renew_until: z.string(),
@@ -44,6 +45,19 @@ export function whoOf(grant: GrantAnswer): string {
   return grant.actor.id === grant.subject.id
     ? `${actor}, for itself`
     : `${actor} for ${plain(grant.subject.name)}`;
+}
+
+/** Each limit in words; those of a kind that this program does not know are named all the same. */
+export function limitsOf(constraints: Readonly<Record<string, unknown>> = {}): string[] {
+  return Object.entries(constraints).map(([name, one]) => {
+    try {
+      const [known] = Object.values(parseConstraints({ [name]: one }));
+      if (known) return `${name}: ${constraintInWords(known)}`;
+    } catch {
+      // Below.
+    }
+    return `${name}: of a kind that this program does not know`;
+  });
 }
 
 /** One line for each fact of each grant, children below their parents, joined by lines. */

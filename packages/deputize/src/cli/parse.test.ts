@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { list, moment, wholeNumber } from "./parse.ts";
+import { constraints, list, moment, wholeNumber } from "./parse.ts";
 import { duration } from "./print.ts";
 
 const NOW = Date.UTC(2026, 10, 22);
@@ -15,6 +15,13 @@ describe("option values", () => {
 
   it("are lists by commas, blanks or repetition", () => {
     expect(list("a,b  c", ["z"])).toEqual(["z", "a", "b", "c"]);
+  });
+
+  it("are limits as JSON, read before anything is sent", () => {
+    const small = { tool: "orders/refund_order", argument: "amount", max: 5000 };
+    expect(constraints(JSON.stringify({ small }))).toEqual({ small });
+    for (const bad of ["", "small", "[]", '{"small":{"tool":"t","argument":"a"}}', '{"a b":{}}'])
+      expect(() => constraints(bad), bad).toThrow(/They are JSON such as/);
   });
 
   it("are moments, or times ago", () => {

@@ -1,4 +1,5 @@
 /** Reading option values. Each throws commander's own error, which names the option and exits with 2. */
+import { type Constraint, parseConstraints } from "@deputize/core";
 import { InvalidArgumentError } from "commander";
 
 /** A whole number from `min` to `max`. */
@@ -15,6 +16,17 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 /** A list: values apart by commas or blanks, or the option given several times. */
 export function list(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(/[\s,]+/).filter((one) => one !== "")];
+}
+
+/** Limits on arguments of tools, by name, as JSON. */
+export function constraints(text: string): Readonly<Record<string, Constraint>> {
+  try {
+    return parseConstraints(JSON.parse(text));
+  } catch {
+    throw new InvalidArgumentError(
+      'They are JSON such as {"small":{"tool":"orders/refund_order","argument":"amount","max":5000}}, with min, max, oneOf or maxLength.',
+    );
+  }
 }
 
 /** A moment as RFC 3339, or a time ago such as `15m`, `24h`, `7d`. */

@@ -6,7 +6,7 @@ import { ProblemResponseError, TransportError } from "@deputize/client";
 import { DeputizeError } from "@deputize/core";
 import { type Command, CommanderError } from "commander";
 import { plain } from "./print.ts";
-import { refuseSecretArguments } from "./secret-input.ts";
+import { refuseSecretArguments, withoutArguments } from "./secret-input.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface Failure {
@@ -55,28 +55,29 @@ function report(error: unknown, json: boolean): void {
   process.exitCode = failure.exitCode;
 }
 
-/** Commander quotes `--flag=value` when it does not know the flag; the value may be a secret. */
-function withoutValues(text: string): string {
-  return text
+/** Commander quotes arguments and `--flag=value` that it does not know; they may be secrets. */
+function withoutValues(text: string, args: readonly string[]): string {
+  const told = text
     .trim()
     .replace(/^error: /, "")
     .replaceAll(/(--[\w-]+)=[^']*'/g, "$1'");
+  return withoutArguments(told, args);
 }
 
 /** Subcommands made apart do not inherit how errors are told. */
-function prepare(command: Command, json: boolean): void {
+function prepare(command: Command, args: readonly string[], json: boolean): void {
   command.exitOverride().configureOutput({
     outputError: (text, write) => {
-      if (!json) write(`deputize: ${withoutValues(text)}\n`);
+      if (!json) write(`deputize: ${withoutValues(text, args)}\n`);
     },
   });
-  for (const child of command.commands) prepare(child, json);
+  for (const child of command.commands) prepare(child, args, json);
 }
 
 /** `args` without the program's own name. Sets the exit code and never throws. */
 export async function runCommand(program: Command, args: readonly string[]): Promise<void> {
   const json = args.includes("--json");
-  prepare(program, json);
+  prepare(program, args, json);
   // A reader that has seen enough, such as `head`, is no fault.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
@@ -88,7 +89,7 @@ export async function runCommand(program: Command, args: readonly string[]): Pro
   } catch (error) {
     if (!(error instanceof CommanderError)) report(error, json);
     else if (error.exitCode === 0) process.exitCode = 0;
-    else if (json) report(new UsageError(withoutValues(error.message)), json);
+    else if (json) report(new UsageError(withoutValues(error.message, args)), json);
     else process.exitCode = 2;
   }
 }

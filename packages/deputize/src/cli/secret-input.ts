@@ -2,12 +2,13 @@
  * How secrets come in: from the environment, a private file, a pipe, or a hidden prompt. Never as an argument, which every
  * user of the machine can read in the process list and which stays in the shell's history.
  *
- * Guarantees: no message quotes what was given.
+ * Guarantees: no message quotes what was given, whatever was given it for.
  */
-import { fstatSync, openSync, readFileSync } from "node:fs";
+import { openSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { DeputizeError } from "@deputize/core";
+import { readPrivateText } from "@deputize/store/private-file";
 import { UsageError } from "./usage-error.ts";
 
 const SECRET_FLAGS = new Set([
@@ -21,8 +22,19 @@ const SECRET_FLAGS = new Set([
   "--api-key",
 ]);
 
-/** A JWT, or one of our API keys. */
-const LOOKS_SECRET = /^(eyJ[\w-]+\.[\w-]+\.[\w-]*|dp_(live|test)_\w+)$/;
+/** A JWT or the beginning of one, an API key or refresh token of ours, or 64 hex digits as our secrets are; with anything around. */
+const LOOKS_SECRET = /eyJ|(^|[^a-z])d(pk|ar|rt|ss)_|(^|[^0-9a-f])[0-9a-f]{64}($|[^0-9a-f])/i;
+
+/** Longer words are no command, and may be a secret of any form. */
+const QUOTED_CHARS = 24;
+
+/** A message about arguments without those of them that may be a secret. */
+export function withoutArguments(text: string, args: readonly string[]): string {
+  return args
+    .filter((arg) => arg.length > QUOTED_CHARS || LOOKS_SECRET.test(arg))
+    .toSorted((one, other) => other.length - one.length)
+    .reduce((told, arg) => told.replaceAll(arg, "…"), text);
+}
 
 /** Throws `UsageError` when an argument is, or would take, a secret. */
 export function refuseSecretArguments(args: readonly string[]): void {
@@ -43,21 +55,11 @@ function readSecretFile(file: string): string {
     handle = file === "-" ? 0 : openSync(file, "r");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new DeputizeError("config_invalid", `cannot read ${file} (${code})`, { cause: error });
+    // A secret that was given where its file belongs is no path to repeat.
+    const named = file.length > QUOTED_CHARS && !/^[.~]?\//.test(file) ? "the file that was named" : file;
+    throw new DeputizeError("config_invalid", `cannot read ${named} (${code})`, { cause: error });
   }
-  // A pipe, such as `<(pass show deputize)`, belongs to whoever made it.
-  const stat = fstatSync(handle);
-  if (file !== "-" && stat.isFile() && (stat.mode & 0o077) !== 0 && process.platform !== "win32") {
-    throw new DeputizeError("config_invalid", `${file} can be read by others; run chmod 600 ${file}`);
-  }
-  if (stat.isDirectory()) {
-    throw new DeputizeError("config_invalid", `${file} is a folder; name the file with the secret`);
-  }
-  const secret = readFileSync(handle, "utf8").trim();
-  if (secret === "") {
-    throw new DeputizeError("config_invalid", `${file === "-" ? "stdin" : file} holds no secret`);
-  }
-  return secret;
+  return readPrivateText(handle, file === "-" ? "stdin" : file);
 }
 
 /** Asks on the terminal without showing what is typed. */

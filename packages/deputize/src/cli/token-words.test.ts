@@ -34,6 +34,12 @@ describe("a token in words", () => {
     expect(said).toContain("signature and revocation were NOT checked");
   });
 
+  it("says what its calls of tools are held to", () => {
+    const small = { tool: "refund_order", argument: "amount", max: 5000 };
+    expect(words({ constraints: { small } })).toContain("limited: small: refund_order: amount at most 5000.");
+    expect(words({})).not.toContain("limited");
+  });
+
   it("says who acts for whom, to which key it is bound, and who handed it on", () => {
     const said = words({
       sub: "alice",

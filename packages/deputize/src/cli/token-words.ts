@@ -2,6 +2,7 @@
 import { type CompactJws, parseCompactJws } from "@deputize/client";
 import { type Clock, isDeputizeError, systemClock } from "@deputize/core";
 import { z } from "zod";
+import { limitsOf } from "./grant-shape.ts";
 import { duration, plain } from "./print.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -19,6 +20,7 @@ const Claims = z.looseObject({
   orch_id: z.string().optional(),
   act: z.looseObject({ sub: z.string() }).optional(),
   grants: z.array(z.string()).optional(),
+  constraints: z.record(z.string(), z.unknown()).optional(),
   cnf: z.looseObject({ jkt: z.string().optional() }).optional(),
   delegation_chain: z.array(z.looseObject({ agent: z.string() })).optional(),
 });
@@ -57,6 +59,8 @@ export function tokenInWords({ header, claims }: DecodedToken, clock: Clock = sy
   lines.push(
     scopes.length > 0 ? `It may: ${plain(scopes.join(", "))}.` : "It may do nothing: it holds no scope.",
   );
+  const limits = limitsOf(claims.constraints);
+  if (limits.length > 0) lines.push(`Its calls of tools are limited: ${plain(limits.join("; "))}.`);
   if (claims.task_id) {
     lines.push(
       `Its task is ${plain(claims.task_id)}${claims.orch_id ? `, of orchestration ${plain(claims.orch_id)}` : ""}.`,

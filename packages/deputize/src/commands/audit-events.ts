@@ -1,4 +1,4 @@
-/** `deputize audit events` and `tail`: reading a running server's log. */
+/** `deputize audit events` and `tail`: reading the log of a running server, or of a tool server out of its file. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import type { OperatorClient } from "@deputize/client";
@@ -15,6 +15,7 @@ const Event = z.looseObject({
   event_type: z.string(),
   agent_id: z.string().optional(),
   task_id: z.string().optional(),
+  resource: z.string().optional(),
   outcome: z.string().optional(),
   reason: z.string().optional(),
   detail: z.string(),
@@ -34,6 +35,7 @@ interface FilterOptions extends OperatorOptions {
   readonly outcome?: string;
   readonly since?: string;
   readonly until?: string;
+  readonly file?: string[];
 }
 
 interface EventsOptions extends FilterOptions {
@@ -45,6 +47,7 @@ interface EventsOptions extends FilterOptions {
 
 function withFilter(command: Command): Command {
   return command
+    .option("--file <file...>", "the file of a tool server instead; several are pieces of one log, in order")
     .option("--agent-id <id>", "a SPIFFE id, app:<app-id>, admin, or a principal's id")
     .option("--task-id <id>")
     .option("--event-type <type>", "such as agent_registered or token_revoked")
@@ -59,11 +62,27 @@ function withSince(command: Command): Command {
   );
 }
 
-function ask(
-  client: OperatorClient,
-  options: FilterOptions,
-  page: Readonly<Record<string, string | number | undefined>>,
-): Promise<unknown> {
+interface PageWanted {
+  readonly order: string;
+  readonly limit: number;
+  readonly offset?: number | undefined;
+  readonly cursor?: number | undefined;
+}
+
+type Ask = (page: PageWanted) => Promise<unknown>;
+
+/** Asks wherever the log is. */
+async function openSource(options: FilterOptions): Promise<Ask> {
+  const { file } = options;
+  if (file !== undefined) {
+    const { filePage } = await import("../cli/log-read.ts");
+    return (page) => filePage(file, options, page);
+  }
+  const client = await openOperator(options);
+  return (page) => askServer(client, options, page);
+}
+
+function askServer(client: OperatorClient, options: FilterOptions, page: PageWanted): Promise<unknown> {
   const query = new URLSearchParams();
   const pairs = {
     agent_id: options.agentId,
@@ -81,6 +100,7 @@ function ask(
 function line(event: Event): string {
   const rest = [
     event.agent_id,
+    event.resource,
     event.task_id && `task ${event.task_id}`,
     event.reason && `reason ${event.reason}`,
     event.detail,
@@ -91,7 +111,7 @@ function line(event: Event): string {
 
 export function eventsCommand(): Command {
   const command = withSince(withFilter(new Command("events")))
-    .description("one page of the log of a running server, newest first")
+    .description("one page of the log of a running server or in a file, newest first")
     .option(
       "--until <moment>",
       "up to, not including",
@@ -101,10 +121,14 @@ export function eventsCommand(): Command {
     .option("--limit <n>", "1 to 1000", wholeNumber(1, 1000), 100)
     .option("--offset <n>", "how many to leave out first", wholeNumber(0, 999_999_999))
     .option("--cursor <cursor>", "`next` of the page before", wholeNumber(0, 999_999_999_999))
-    .addHelpText("after", "\nExample:\n  deputize audit events --event-type token_revoked --since 24h");
+    .addHelpText(
+      "after",
+      "\nExample:\n  deputize audit events --event-type token_revoked --since 24h\n  deputize audit events --file data/audit.jsonl --outcome denied",
+    );
   return withOperator(command).action(async (options: EventsOptions) => {
     const { order, limit, offset, cursor } = options;
-    const answer = await ask(await openOperator(options), options, { order, limit, offset, cursor });
+    const ask = await openSource(options);
+    const answer = await ask({ order, limit, offset, cursor });
     if (options.json) {
       printJson(answer);
       return;
@@ -123,13 +147,15 @@ function placeOf(event: Event): number {
 
 export function tailCommand(): Command {
   const command = withSince(withFilter(new Command("tail")))
-    .description("the newest entries of a running server, oldest first; -f waits for more until interrupted")
+    .description(
+      "the newest entries of a running server or in a file, oldest first; -f waits for more until interrupted",
+    )
     .option("-n, --lines <n>", "how many, 0 to 1000", wholeNumber(0, 1000), 20)
     .option("-f, --follow", "go on with what comes; with --json one document a line")
     .addHelpText("after", "\nExample:\n  deputize audit tail -f --outcome denied");
   return withOperator(command).action(
     async (options: FilterOptions & { lines: number; follow?: boolean }) => {
-      const client = await openOperator(options);
+      const ask = await openSource(options);
       const show = (events: readonly Event[]): void => {
         for (const event of events) {
           if (options.json) printJson(event);
@@ -137,17 +163,14 @@ export function tailCommand(): Command {
         }
       };
       // One entry is asked for in any case: where the log stands is where following begins.
-      const newest = readAnswer(
-        Page,
-        await ask(client, options, { order: "newest", limit: Math.max(1, options.lines) }),
-      );
+      const newest = readAnswer(Page, await ask({ order: "newest", limit: Math.max(1, options.lines) }));
       show(options.lines === 0 ? [] : newest.events.toReversed());
       const first = newest.events[0];
       let cursor = first && placeOf(first);
       while (options.follow) {
         await sleep(1_000);
         for (let more = true; more;) {
-          const page = readAnswer(Page, await ask(client, options, { order: "oldest", limit: 500, cursor }));
+          const page = readAnswer(Page, await ask({ order: "oldest", limit: 500, cursor }));
           show(page.events);
           const last = page.events.at(-1);
           if (last) cursor = placeOf(last);

@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import type { OperatorClient } from "@deputize/client";
 import { z } from "zod";
 import { type OperatorOptions, openOperator, withOperator } from "../cli/connection.ts";
-import { GrantAnswer, drawTree, stateOf, whoOf } from "../cli/grant-shape.ts";
+import { GrantAnswer, drawTree, limitsOf, stateOf, whoOf } from "../cli/grant-shape.ts";
 import { wholeNumber } from "../cli/parse.ts";
 import { plain, print, printJson, printTable } from "../cli/print.ts";
 import { readAnswer } from "../cli/read-answer.ts";
@@ -117,6 +117,7 @@ function showCommand(): Command {
       app: grant.app?.name,
       scopes: grant.scopes.join(" "),
       audiences: grant.audiences.join(" "),
+      limits: limitsOf(grant.constraints).join("; "),
       task: grant.task_id,
       orchestration: grant.orch_id,
       made: grant.issued_at,

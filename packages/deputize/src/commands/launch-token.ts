@@ -1,8 +1,9 @@
 /** `deputize launch-token create`: what a worker redeems for its own credential. */
+import type { Constraint } from "@deputize/core";
 import { Command } from "commander";
 import { type OperatorOptions, openOperator, withOperator } from "../cli/connection.ts";
 import { type NewSecretOptions, checkOut, showSecret, withOut } from "../cli/new-secret.ts";
-import { list, wholeNumber } from "../cli/parse.ts";
+import { constraints, list, wholeNumber } from "../cli/parse.ts";
 import { plain } from "../cli/print.ts";
 
 interface CreateOptions extends OperatorOptions, NewSecretOptions {
@@ -12,6 +13,7 @@ interface CreateOptions extends OperatorOptions, NewSecretOptions {
   readonly maxTtl?: number;
   readonly ttl?: number;
   readonly multiUse?: boolean;
+  readonly constraints?: Readonly<Record<string, Constraint>>;
 }
 
 function createCommand(): Command {
@@ -26,6 +28,11 @@ function createCommand(): Command {
       wholeNumber(1, 86_400),
     )
     .option("--ttl <seconds>", "how long the launch token waits; 30 unless told", wholeNumber(1, 3_600))
+    .option(
+      "--constraints <json>",
+      "limits on arguments of tools, by name, for the worker and whoever it delegates to",
+      constraints,
+    )
     .option("--multi-use", "for several workers; single use otherwise")
     .addHelpText(
       "after",
@@ -41,12 +48,17 @@ function createCommand(): Command {
       ...(options.maxTtl !== undefined && { maxTtl: options.maxTtl }),
       ...(options.ttl !== undefined && { ttl: options.ttl }),
       ...(options.multiUse === true && { singleUse: false }),
+      ...(options.constraints && { constraints: options.constraints }),
     });
     await showSecret(
       {
         launch_token: made.launchToken,
         expires_at: made.expiresAt,
-        policy: { allowed_scope: made.allowedScope, max_ttl: made.maxTtl },
+        policy: {
+          allowed_scope: made.allowedScope,
+          max_ttl: made.maxTtl,
+          ...(options.constraints && { constraints: options.constraints }),
+        },
       },
       "launch_token",
       [`for ${plain(made.allowedScope.join(" "))}, until ${plain(made.expiresAt)}`],

@@ -40,6 +40,7 @@ export function serveCommand(): Command {
 The operator's secret comes from DEPUTIZE_ADMIN_SECRET (32 characters or more), or from the
 configuration file. With neither, the first start makes one, prints it once and keeps only its hash.
 DEPUTIZE_ADMIN_SECRET_PREVIOUS is accepted beside it while operators change over.
+DEPUTIZE_AUDIT_SECRET, or the private file that DEPUTIZE_AUDIT_SECRET_FILE names, gives the log's entries codes.
 More settings: docs/settings.md.`,
     )
     .action(async (options: ServeOptions) => {

@@ -1,0 +1,82 @@
+/**
+ * The tool server that a file exports, for commands that look at it or serve it.
+ *
+ * Guarantees: a file that does not load is told in one line, with the place; what it prints while loading goes to standard
+ * error. Does not: keep the file from doing what it does when it is imported, such as opening its database.
+ */
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { DeputizeError } from "@deputize/core";
+import type { MCPServer } from "@deputize/mcp";
+
+/** What commands need of a server; the file may have it from another copy of this package. */
+export type ToolServer = Pick<MCPServer, "name" | "listen" | "explain" | "close" | "devToken">;
+
+const NEEDED = ["listen", "explain", "close", "devToken"] as const;
+
+function isToolServer(value: unknown): value is ToolServer {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    NEEDED.every((name) => typeof (value as Record<string, unknown>)[name] === "function")
+  );
+}
+
+/** Imports the file. Throws `config_invalid` with the reason in one line. */
+export async function loadToolServer(file: string): Promise<ToolServer> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new DeputizeError("config_invalid", `there is no ${file}`);
+  let module: Record<string, unknown>;
+  try {
+    module = await printingToStderr(() => orStuck(import(pathToFileURL(path).href)));
+  } catch (cause) {
+    throw new DeputizeError("config_invalid", `${file} does not load: ${inOneLine(cause)}`, { cause });
+  }
+  const server = [module["default"], module["server"]].find(isToolServer);
+  if (server) return server;
+  throw new DeputizeError(
+    "config_invalid",
+    `${file} exports no MCPServer; write \`export const server = new MCPServer({ … })\`, or make it the default export`,
+  );
+}
+
+/** The module, or a throw when nothing is left that it could be waiting for. */
+async function orStuck<T>(loading: Promise<T>): Promise<T> {
+  const stuck = Promise.withResolvers<never>();
+  const idle = () => {
+    // Its place would be this one, not the author's.
+    stuck.reject(Object.assign(new Error("it awaits something that never comes"), { stack: "" }));
+    // This process has to live on to say so.
+    setImmediate(() => {});
+  };
+  process.once("beforeExit", idle);
+  try {
+    return await Promise.race([loading, stuck.promise]);
+  } finally {
+    process.off("beforeExit", idle);
+  }
+}
+
+async function printingToStderr<T>(work: () => Promise<T>): Promise<T> {
+  const { log, info, debug } = console;
+  const toStderr = (...parts: unknown[]) => console.error(...parts);
+  Object.assign(console, { log: toStderr, info: toStderr, debug: toStderr });
+  try {
+    return await work();
+  } finally {
+    Object.assign(console, { log, info, debug });
+  }
+}
+
+/** What was thrown, and where in the author's own files. */
+function inOneLine(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown).split("\n", 1)[0] ?? "";
+  const [line = ""] = thrown.message.split("\n", 1);
+  const place = /file:\/\/[^\s()]+?:\d+/g
+    .exec((thrown.stack ?? "").replaceAll(/file:\/\/[^\s()]*\/node_modules\/[^\s()]*/g, ""))
+    ?.at(0);
+  const at = place && `${basename(fileURLToPath(place.replace(/:\d+$/, "")))}:${place.split(":").at(-1)}`;
+  const name = thrown.name === "Error" || thrown instanceof DeputizeError ? "" : `${thrown.name}: `;
+  return `${name}${line}${at ? ` (${at})` : ""}`;
+}
