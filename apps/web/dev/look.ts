@@ -30,6 +30,7 @@ const screens = [
   ["approvals", "/approvals", "alice"],
   ["cases", "/cases", "admin"],
   ["devices", "/devices", "alice"],
+  ["background", "/background", "alice"],
   ["chat", "/chat/c1", "alice"],
 ] as const;
 

@@ -1,9 +1,11 @@
 /** Made-up answers for dev/mock.ts, with the awkward cases: long names, right-to-left text, emoji, many lines. */
 import type {
   Approval,
+  BackgroundRun,
   Case,
   Conversation,
   DeviceSession,
+  Mandate,
   OrderDetail,
   OrderSummary,
   Product,
@@ -331,6 +333,43 @@ export const devices: DeviceSession[] = [
     current: false,
   },
 ];
+
+export const mandates: Mandate[] = [
+  {
+    id: "m1",
+    agent: { id: "g1", name: "order-management" },
+    purpose: "Cancel what is late while I travel 🌴",
+    tools: ["orders/get_user_orders", "orders/cancel_order"],
+    scopes: ["read:orders:*", "cancel:orders:*"],
+    status: "active",
+    made: at(-600),
+    expires: at(20_000),
+  },
+  {
+    id: "m2",
+    agent: { id: "g2", name: "product-discovery" },
+    purpose: "Watch the price",
+    tools: ["products/search_products"],
+    scopes: ["read:products:*"],
+    status: "ended",
+    made: at(-9000),
+    expires: at(9000),
+    ended: at(-20),
+  },
+];
+
+export const backgroundRuns: BackgroundRun[] = (["waiting", "scheduled", "parked", "done"] as const).map(
+  (status, n) => ({
+    id: `b${n}`,
+    agent: "order-management",
+    mandate: "m1",
+    message: n === 1 ? "أظهر طلباتي كل يوم" : "Cancel order ORD-10042 if it has not left by Friday",
+    status,
+    created: at(-60 * (n + 1)),
+    ...(status === "parked" && { reason: "grant_revoked" }),
+    ...(status === "scheduled" && { next: at(600) }),
+  }),
+);
 
 const summary = {
   asked: { id: "u1", name: "Alice Johnson" },

@@ -175,6 +175,25 @@ describe("1. signing in", () => {
   });
 });
 
+describe("what is remembered", () => {
+  it("is said in the chat, corrected and removed on its page, by its person alone [SH-F21]", async () => {
+    const page = await signInAs(/Alice Johnson/);
+    await page.getByTestId("composer").fill("Remember that I wear shoes of size 43");
+    await page.keyboard.press("Enter");
+    await page.getByText("I'll remember that").first().waitFor();
+    await page.getByTestId("account-menu").click();
+    await page.getByText("What is remembered").click();
+    const memory = page.getByLabel(/^Memory: I wear shoes/);
+    await memory.getByRole("button", { name: "Correct" }).click();
+    await memory.getByLabel("Text").fill("I wear shoes of size 44");
+    await memory.getByRole("button", { name: "Save" }).click();
+    await memory.getByText("I wear shoes of size 44").waitFor();
+    await page.getByLabel("What your agents used").waitFor();
+    await memory.getByRole("button", { name: "Remove" }).click();
+    await page.getByText("Nothing is remembered of you").waitFor();
+  });
+});
+
 describe("2. asking about an order", () => {
   it("answers from the person's own rows, names who worked, and each call has a verified receipt", async () => {
     const page = await signInAs(/Alice Johnson/);
@@ -228,6 +247,21 @@ describe("4. cancelling an order", () => {
     expect(await statusOf(page, order.id)).toBe(order.status);
     await card.getByRole("button", { name: "Refuse" }).click();
     await expect.poll(() => card.getAttribute("data-status")).toBe("rejected");
+    expect(await statusOf(page, order.id)).toBe(order.status);
+  });
+
+  it("says on the card why it asks, once reviews were read in the conversation [SR-06]", async () => {
+    const page = await signInAs(/Alice Johnson/);
+    await page.getByTestId("composer").waitFor();
+    const order = await cancellable(page);
+    await ask(page, "Show me details and reviews of the Sony WH-1000XM5");
+    await ask(page, `Cancel order ${order.number}`);
+    const reasons = page.getByTestId("approval-reasons");
+    await reasons.waitFor();
+    expect(await reasons.innerText()).toMatch(
+      /Why you are asked[\s\S]*Private data, text that others wrote \(products\/[a-z_]+(?:, products\/[a-z_]+)*\)/,
+    );
+    await page.getByTestId("approval-card").getByRole("button", { name: "Refuse" }).click();
     expect(await statusOf(page, order.id)).toBe(order.status);
   });
 

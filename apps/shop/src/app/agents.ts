@@ -1,14 +1,26 @@
 /**
  * The shop's three agents: the front desk that people talk to, and its two specialists.
  *
- * Guarantees: a specialist has the tools of its own tool server only; the front desk has no tools of its own but asking
- * specialists, and reaches them by A2A with an exchanged token.
+ * Guarantees: a specialist has the tools of its own tool server only; the front desk has no tools of its own but what it remembers of
+ * the person and asking specialists, and reaches them by A2A with an exchanged token.
  */
-import { type Agent, type ResolvedModel, type ToolSource, createAgent, mcpTools } from "@deputize/agent";
+import {
+  type Agent,
+  type AgentObserver,
+  PostgresConversationStore,
+  type ResolvedModel,
+  type ToolSource,
+  createAgent,
+  mcpTools,
+  memoryTools,
+} from "@deputize/agent";
 import type { AuditLog } from "@deputize/audit";
 import { type Caller, type Clock, scopeIsSubset } from "@deputize/core";
+import type { GuardrailPart } from "@deputize/guardrails";
 import { type AgentSkillInfo, specialistTools } from "@deputize/server";
 import type { Store } from "@deputize/store";
+import type { Kept } from "./kept.ts";
+import { shopGuard } from "./guard.ts";
 import { type Addresses, type AgentName, SPECIALISTS, agentId } from "./policy.ts";
 import { instructionsFor } from "./prompts.ts";
 
@@ -20,7 +32,14 @@ export interface ShopAgentsOptions {
   readonly addresses: Addresses;
   readonly fetch: typeof fetch;
   readonly onFault: (error: unknown, where: { readonly runId: string }) => void;
+  readonly observers: readonly AgentObserver[];
+  readonly kept: Kept;
+  /** Which parts of the guardrails scan what the agents are told and say. */
+  readonly guardrails: readonly GuardrailPart[];
 }
+
+/** Those whose answers are the better for knowing the person; what is remembered goes to their models. */
+const REMEMBERING: ReadonlySet<AgentName> = new Set<AgentName>(["customer-support", "product-discovery"]);
 
 const DESCRIPTIONS: Readonly<Record<AgentName, string>> = {
   "customer-support": "The front desk: sends each question to the specialist that can answer it.",
@@ -35,6 +54,12 @@ export const SKILLS: Readonly<Record<AgentName, readonly AgentSkillInfo[]>> = {
       name: "Help",
       description: DESCRIPTIONS["customer-support"],
       examples: ["Where is my latest order?"],
+    },
+    {
+      id: "memory",
+      name: "Memory",
+      description: "Remembers what the person asks to have remembered, tells it, and forgets it.",
+      examples: ["Remember that I wear shoes of size 43"],
     },
   ],
   "order-management": [
@@ -75,7 +100,8 @@ function offers(caller: Caller, specialist: string): boolean | undefined {
 
 /** Makes the agents. */
 export function shopAgents(options: ShopAgentsOptions): Readonly<Record<AgentName, Agent>> {
-  const { store, audit, clock, model, addresses, fetch, onFault } = options;
+  const { store, audit, clock, model, addresses, fetch, onFault, observers, kept, guardrails } = options;
+  const conversations = new PostgresConversationStore(store);
   const make = (name: AgentName, toolSources: readonly ToolSource[]): Agent =>
     createAgent({
       name,
@@ -84,20 +110,28 @@ export function shopAgents(options: ShopAgentsOptions): Readonly<Record<AgentNam
       instructions: instructionsFor(name),
       toolSources,
       model,
-      store,
+      conversations,
       audit,
       clock,
       onFault,
+      observers,
+      cache: kept.cache,
+      ...(kept.budgets && { budgets: kept.budgets }),
+      ...(REMEMBERING.has(name) && { memory: kept.memory }),
+      ...shopGuard(guardrails),
     });
   const tools = (name: "orders" | "products"): ToolSource =>
-    mcpTools({ name, url: addresses.tools(name), fetch, clock });
+    mcpTools({ name, trust: true, url: addresses.tools(name), fetch, clock });
   const specialists = SPECIALISTS.map((name) => ({
     name,
     description: DESCRIPTIONS[name],
     url: addresses.agent(name),
   }));
   return {
-    "customer-support": make("customer-support", [specialistTools({ specialists, fetch, offers })]),
+    "customer-support": make("customer-support", [
+      specialistTools({ specialists, fetch, offers }),
+      memoryTools({ provider: kept.memory.provider }),
+    ]),
     "order-management": make("order-management", [tools("orders")]),
     "product-discovery": make("product-discovery", [tools("products")]),
   };

@@ -7,7 +7,17 @@
  * same doors as those from outside.
  */
 import { createHmac } from "node:crypto";
-import type { Agent, AgentAuthority, ResolvedModel } from "@deputize/agent";
+import {
+  type Agent,
+  type AgentAuthority,
+  type CacheBackend,
+  type Embedder,
+  type ResolvedModel,
+  hopAuthority,
+  observe as observeTurns,
+  prometheusTransport,
+  usageLedger,
+} from "@deputize/agent";
 import { type AuditLog, type ReceiptNames, createAuditLog } from "@deputize/audit";
 import { type Authority, createAuthority } from "@deputize/authority";
 import {
@@ -19,13 +29,23 @@ import {
   tracedFetch,
 } from "@deputize/client";
 import { type Caller, type Clock, systemClock } from "@deputize/core";
-import { authorityAuth } from "@deputize/mcp";
-import { agentApp, chatRoutes } from "@deputize/server";
-import { type Secrets, tokenKeys } from "@deputize/server/config";
+import { GUARDRAIL_PARTS, type GuardrailPart } from "@deputize/guardrails";
+import { authorityAuth, ephemeralSessions } from "@deputize/mcp";
+import {
+  type BackgroundAgent,
+  type PersonKeeper,
+  agentApp,
+  backgroundRoutes,
+  chatRoutes,
+  databaseKeepers,
+  memoryRoutes,
+  ownerKeeper,
+  personRoutes,
+} from "@deputize/server";
+import { type Secrets, type Settings, tokenKeys } from "@deputize/server/config";
 import { docsRoutes } from "@deputize/server/docs";
 import type { Ephemeral, Store } from "@deputize/store";
 import { type Context, Hono } from "hono";
-import { adminRoutes } from "../http/admin.ts";
 import { decideRoutes } from "../http/approvals.ts";
 import { docsText } from "../http/docs.ts";
 import { healthRoutes } from "../http/health.ts";
@@ -34,14 +54,16 @@ import { productRoutes } from "../http/products.ts";
 import { profileRoutes } from "../http/profile.ts";
 import { ROUTES } from "../http/route-table.ts";
 import { checkpointRoutes, receiptRoutes } from "../http/receipts.ts";
+import { usageRoutes } from "../http/usage.ts";
 import { securityHeaders, staticFiles } from "../http/static.ts";
 import { artRoutes } from "../art/routes.ts";
 import { demoAccounts } from "../seed/seed-shop.ts";
 import { ordersServer } from "../tools/orders-server.ts";
 import { productsServer } from "../tools/products-server.ts";
-import { hopAuthority } from "./agent-authority.ts";
 import { SKILLS, shopAgents } from "./agents.ts";
 import { approvalGate, withPresentApprovals } from "./approval-gate.ts";
+import { type LastingPaceOptions, closeBackground, openBackground } from "./background.ts";
+import { openKept } from "./kept.ts";
 import { localFetch } from "./local-fetch.ts";
 import {
   type Logger,
@@ -63,7 +85,7 @@ import {
   shopPolicy,
 } from "./policy.ts";
 import { prune } from "./prune.ts";
-import { maybeSignedIn, signedIn, watchSignIn } from "./signed-in.ts";
+import { maybeSignedIn, ownActOnly, signedIn, watchSignIn } from "./signed-in.ts";
 import { agentAdmission, chatThrottle } from "./throttle.ts";
 
 export const VERSION = "0.1.0";
@@ -78,6 +100,8 @@ export interface ShopOptions {
   readonly clock?: Clock;
   /** The built page. */
   readonly webRoot?: string;
+  /** Which parts of the guardrails scan what the agents are told and say; all unless told. */
+  readonly guardrails?: readonly GuardrailPart[];
   readonly logger?: Logger;
   /** Further values of `Host` to answer to, such as `127.0.0.1:3000` beside `localhost:3000`. */
   readonly allowedHosts?: readonly string[];
@@ -89,6 +113,19 @@ export interface ShopOptions {
   readonly auditOrigin?: string;
   /** Where the log keeps its own flushed checkpoints [SR-20]. */
   readonly anchorFile?: string;
+  /** What the codes of the log's entries are made with; entries carry none unless told. */
+  readonly auditSecret?: string;
+  /**
+   * Agents work in the background too, in one shop of a process; the store was prepared by `prepareLastingWork`. Absent: they do
+   * not, and the routes say so.
+   */
+  readonly background?: LastingPaceOptions;
+  /** Where answers that are given again lie; in this process unless told. */
+  readonly answers?: CacheBackend;
+  /** For memories and answers that are given again; one that knows spelling unless told. */
+  readonly embedder?: Embedder;
+  /** What the model may be used for in a day; without limits unless told. */
+  readonly budgets?: Settings["budgets"];
   /** For addresses of other machines; the network unless told. */
   readonly fetch?: typeof fetch;
 }
@@ -131,6 +168,7 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     signingKey: secrets.auditKey,
     origin: options.auditOrigin ?? `${new URL(at.api).hostname}/audit`,
     ...(options.anchorFile !== undefined && { anchorFile: options.anchorFile }),
+    ...(options.auditSecret !== undefined && { secret: options.auditSecret }),
     onError: (error, fatal) => logger.error({ err: error, fatal }, "the audit log could not be written"),
   });
   const authority = await createAuthority({
@@ -151,11 +189,31 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
       ...(options.demoAccounts && !caller && { demo_accounts: demoAccounts() }),
     }),
   });
-  for (const name of AGENTS) await authority.agents.ensureBuiltIn(name, secretOf(secrets, name));
+  const apiKeys = new Map<AgentName, string>();
+  for (const name of AGENTS) {
+    const { apiKey } = await authority.agents.ensureBuiltIn(name, secretOf(secrets, name));
+    apiKeys.set(name, apiKey);
+  }
   for (const name of SERVICES) await authority.agents.ensureBuiltIn(name, secretOf(secrets, name), "service");
 
   const verifier = await createVerifier({ issuer: at.api, authorityUrl: at.api, fetch, clock });
+  const usage = usageLedger({
+    store,
+    clock,
+    onFault: (error) => logger.error({ err: error }, "a turn's usage was not written"),
+  });
+  const turns = observeTurns({ transporters: [prometheusTransport()] });
+  const kept = openKept({
+    store,
+    ephemeral,
+    clock,
+    model,
+    answers: options.answers,
+    budgets: options.budgets,
+    embedder: options.embedder,
+  });
   const agents = shopAgents({
+    kept,
     store,
     audit,
     clock,
@@ -163,6 +221,8 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     addresses: at,
     fetch,
     onFault: (error, { runId }) => logger.error({ err: error, run_id: runId }, "a turn failed"),
+    observers: [usage.observer, turns],
+    guardrails: options.guardrails ?? GUARDRAIL_PARTS,
   });
   const front = agents[ORCHESTRATOR];
 
@@ -209,6 +269,28 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
   );
   app.route("/", checkpointRoutes({ audit }));
   app.route("/", authority.routes);
+  let background: readonly BackgroundAgent[] = [];
+  const toolSessions = ephemeralSessions(async () => ephemeral);
+  app.route(
+    "/",
+    personRoutes({
+      authority,
+      audit,
+      clock,
+      keepers: async () => [
+        ...withBackground(await databaseKeepers({ store, people: authority.people })),
+        ownerKeeper("mcp.ephemeral", (owner) => toolSessions.eraseOwner(owner)),
+        ownerKeeper("answers", (owner) => kept.cache.purgeUser(owner)),
+      ],
+    }),
+  );
+
+  /** Right after the person's access, and before the rows: what is under way here is let go of by its ids, which stand there. */
+  function withBackground([access, ...rest]: readonly PersonKeeper[]): PersonKeeper[] {
+    const [any] = background; // one engine for all
+    const work = any && ownerKeeper("agent.background", (owner) => any.work.eraseOwner(owner));
+    return [access, work, ...rest].filter((keeper) => keeper !== undefined);
+  }
 
   const throttle = chatThrottle(ephemeral);
   const known = signedIn(authenticate);
@@ -216,7 +298,17 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
   app.use("/api/products/*", maybeSignedIn(authenticate));
   app.route("/api/products", productRoutes({ store }));
   app.route("/art", artRoutes({ store }));
-  for (const path of ["chat", "conversations", "orders", "profile", "receipts", "admin"]) {
+  for (const path of [
+    "background",
+    "chat",
+    "conversations",
+    "orders",
+    "profile",
+    "receipts",
+    "admin",
+    "memories",
+    "me/usage",
+  ]) {
     app.use(`/api/${path}`, known);
     app.use(`/api/${path}/*`, known);
   }
@@ -227,7 +319,10 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
   app.route("/api/orders", orderRoutes({ store, audit, cases: authority.cases }));
   app.route("/api/profile", profileRoutes({ store, people: authority.people }));
   app.route("/", receiptRoutes({ audit, names: namesOf(authority, store) }));
-  app.route("/", adminRoutes({ store, audit, clock }));
+  app.route("/", usageRoutes({ usage, audit }));
+  app.use("/api/memories", ownActOnly);
+  app.use("/api/memories/*", ownActOnly);
+  app.route("/api", memoryRoutes({ provider: kept.memory.provider }));
   app.route(
     "/api",
     chatRoutes({
@@ -236,6 +331,16 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
       watch: (c, caller) => watchSignIn(authenticate, c, caller),
       present: (caller, conversation) => withPresentApprovals(approvals, caller, conversation),
       throttle: agentAdmission({ name: ORCHESTRATOR, throttle, audit }),
+    }),
+  );
+
+  app.route(
+    "/api",
+    backgroundRoutes({
+      agents: () => background,
+      mandates: authority.mandates,
+      authenticateForDecision,
+      present: (caller, conversation) => withPresentApprovals(approvals, caller, conversation),
     }),
   );
 
@@ -302,6 +407,20 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     routes: app.routes.map(({ method, path }) => ({ method, path })),
     async start() {
       await audit.start();
+      if (options.background) {
+        background = await openBackground({
+          ...options.background,
+          store,
+          agents,
+          addresses: at,
+          approvals,
+          verifier,
+          fetch,
+          apiKeys,
+          clock,
+          onFault: (error) => logger.error({ err: error }, "background work met a fault"),
+        });
+      }
       pruning = setInterval(() => {
         void prune({
           store,
@@ -314,8 +433,11 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     },
     async close() {
       clearInterval(pruning);
-      metrics.close();
+      await closeBackground(background);
       await Promise.all(Object.values(agents).map((agent) => agent.close()));
+      await usage.flush();
+      await turns.close();
+      metrics.close();
       await Promise.all(Object.values(toolServers).map((server) => server.close()));
       await verifier.close();
       await authority.close();

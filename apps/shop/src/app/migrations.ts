@@ -2,6 +2,7 @@
 import { agentMigrations } from "@deputize/agent";
 import { auditMigrations } from "@deputize/audit";
 import { authorityMigrations } from "@deputize/authority";
+import { mcpMigrations } from "@deputize/mcp";
 import { serverMigrations } from "@deputize/server";
 import type { MigrationSet } from "@deputize/store";
 import { shopMigrations } from "../migrations.ts";
@@ -10,6 +11,7 @@ export const allMigrations: readonly MigrationSet[] = [
   auditMigrations,
   authorityMigrations,
   agentMigrations,
+  mcpMigrations,
   serverMigrations,
   shopMigrations,
 ];

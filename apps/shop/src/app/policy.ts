@@ -16,6 +16,10 @@ export const SERVICES = ["shop-api", "mcp-orders", "mcp-products"] as const;
 export const TOOL_SERVERS = ["orders", "products"] as const;
 export type ToolServerName = (typeof TOOL_SERVERS)[number];
 
+/** The only tool server of a specialist. */
+export const toolServerOf = (name: (typeof SPECIALISTS)[number]): ToolServerName =>
+  name === "order-management" ? "orders" : "products";
+
 const PRODUCTS = ["read:products:*"];
 const OWN = ["read:orders:*", "cancel:orders:*", "read:profile:*"];
 const SHOPPING = [...PRODUCTS, ...OWN];
@@ -70,8 +74,7 @@ export function shopPolicy(at: Addresses): AuthorityPolicy {
     },
     edges: {
       [agentId("customer-support")]: SPECIALISTS.map(at.agent),
-      [agentId("order-management")]: [at.tools("orders")],
-      [agentId("product-discovery")]: [at.tools("products")],
+      ...Object.fromEntries(SPECIALISTS.map((name) => [agentId(name), [at.tools(toolServerOf(name))]])),
     },
   };
 }

@@ -5,7 +5,7 @@
  * the database, so that a signed-out or deactivated person is refused at once. The handler runs as the caller.
  */
 import type { AuthenticateRequest } from "@deputize/authority";
-import { type Caller, withCaller } from "@deputize/core";
+import { type Caller, DeputizeError, requireCaller, withCaller } from "@deputize/core";
 import { type Watch, pollWatch } from "@deputize/server";
 import type { Context, MiddlewareHandler } from "hono";
 
@@ -29,6 +29,14 @@ export function maybeSignedIn(authenticate: AuthenticateRequest): MiddlewareHand
     return withCaller(await authenticate(c.req.raw), next);
   };
 }
+
+/** Refuses with 403 whoever acts for the person, such as an agent. Behind `signedIn`. */
+export const ownActOnly: MiddlewareHandler = async (_c, next) => {
+  const { actors } = requireCaller();
+  if (actors.length > 0)
+    throw new DeputizeError("first_party_session_required", "only the person does this, by themselves");
+  await next();
+};
 
 /** Watches the sign-in behind a request, for its streams [SR-26]. */
 export function watchSignIn(authenticate: AuthenticateRequest, c: Context, caller: Caller): Watch {

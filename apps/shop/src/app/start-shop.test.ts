@@ -7,6 +7,7 @@ import { generateSecrets, readSettings } from "@deputize/server/config";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type StartedShop, startShop } from "./start-shop.ts";
 
+const AUDIT_SECRET = "a secret of the tests that has more than 32 bytes";
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "shop-"));
@@ -14,9 +15,13 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const settings = (env: Record<string, string> = {}, port = 0) =>
-  readSettings({ LOG_LEVEL: "silent", ...env }, { port, dataDir: join(folder, "data") });
+  readSettings(
+    { LOG_LEVEL: "silent", DEPUTIZE_AUDIT_SECRET: AUDIT_SECRET, ...env },
+    { port, dataDir: join(folder, "data") },
+  );
 
-describe("startShop", () => {
+// Databases on disk, one of which is made from nothing, on a machine that has other tests to run.
+describe("startShop", { timeout: 120_000 }, () => {
   it("serves at its address, and again after it was closed, with what was there", async () => {
     const steps: string[] = [];
     const first = await startShop({ settings: settings(), env: {}, onStep: (name) => steps.push(name) });
@@ -36,10 +41,20 @@ describe("startShop", () => {
     expect(login.status).toBe(200);
     const { access_token } = (await login.json()) as { access_token: string };
 
+    // Its log carries the codes that the setting asks for, and does not go on without.
+    await first.shop.audit.flush();
+    const [entry] = await first.shop.audit.list({ limit: 1 });
+    expect(await first.shop.audit.receipt(entry?.id ?? "")).toMatchObject({
+      leaf: expect.stringContaining('"mac":"'),
+    });
+
     // Another name of this machine.
     expect((await fetch(`http://127.0.0.1:${first.port}/health`)).status).toBe(200);
     await first.close();
     await expect(fetch(`${first.url}/health`)).rejects.toThrow();
+
+    const unkeyed = startShop({ settings: settings({ DEPUTIZE_AUDIT_SECRET: "" }), env: {} });
+    await expect(unkeyed).rejects.toThrow("DEPUTIZE_AUDIT_SECRET");
 
     const again = await startShop({ settings: settings({}, first.port), env: {} });
     expect(again.secretsCreated).toBe(false);
@@ -55,11 +70,7 @@ describe("startShop", () => {
   });
 
   it("takes the demo passwords and what they opened away where strangers come in, and gives them back [SR-26]", async () => {
-    const at = (env: Record<string, string> = {}) =>
-      startShop({
-        settings: readSettings({ LOG_LEVEL: "silent", ...env }, { port: 0, dataDir: join(folder, "moved") }),
-        env: {},
-      });
+    const at = (env: Record<string, string> = {}) => startShop({ settings: settings(env), env: {} });
     const alone = await at();
     const login = (await (await signIn(alone)).json()) as { access_token: string; refresh_token: string };
     await alone.close();

@@ -5,12 +5,26 @@
  * first, so that a second start does not touch the data; until everything stands it answers 503. Demo passwords exist
  * only while nobody but this machine can come in [SR-26]. `close` ends runs and streams, and flushes the log, before the database closes.
  */
+import { createHmac } from "node:crypto";
 import type { Server } from "node:http";
-import { resolveModel } from "@deputize/agent";
+import {
+  type CacheBackend,
+  prepareLastingWork,
+  redisCache,
+  resolveEmbedder,
+  resolveModel,
+} from "@deputize/agent";
 import { type Clock, DeputizeError, type PrincipalId, systemClock, toProblem } from "@deputize/core";
 import { type Secrets, type Settings, loadOrCreateSecrets } from "@deputize/server/config";
 import { explainStart, listen, stopListening, undoAll } from "@deputize/server/lifecycle";
-import { type Ephemeral, type Store, openEphemeral, openStore } from "@deputize/store";
+import {
+  DEFAULT_ROLE_PREFIX,
+  type Ephemeral,
+  type Store,
+  openEphemeral,
+  openStore,
+  roleName,
+} from "@deputize/store";
 import { createAdaptorServer } from "@hono/node-server";
 import { type Shop, VERSION, createShop } from "./create-shop.ts";
 import { endDemoSignIns, withdrawDemoPasswords } from "./demo-passwords.ts";
@@ -93,6 +107,7 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
           : { url: settings.databaseUrl }),
         ...(settings.rolePrefix !== undefined && { rolePrefix: settings.rolePrefix }),
         prepare: async (owner) => {
+          await prepareLastingWork(owner, roleName(settings.rolePrefix ?? DEFAULT_ROLE_PREFIX, "workflow"));
           if (!settings.demoAccounts) withdrawn = await withdrawDemoPasswords(owner);
           if (options.seed ?? true)
             plan = await seedRows(owner, { demoAccounts: settings.demoAccounts, clock });
@@ -104,6 +119,12 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
       openEphemeral({ clock, ...(settings.redisUrl !== undefined && { redisUrl: settings.redisUrl }) }),
     );
     undo.push(() => ephemeral.close());
+    let answers: CacheBackend | undefined;
+    if (settings.redisUrl !== undefined) {
+      const secret = createHmac("sha256", secrets.agentRoot).update("kept answers").digest("hex");
+      answers = redisCache({ url: settings.redisUrl, secret });
+      undo.push(async () => answers?.close());
+    }
     const traces = await startTraces({ env: options.env, service: "deputize-shop", version: VERSION });
     if (traces) undo.push(() => traces.close());
     const shop = await step("authority, agents, tools", () =>
@@ -117,9 +138,16 @@ export async function startShop(options: StartOptions): Promise<StartedShop> {
         logger,
         demoAccounts: settings.demoAccounts,
         agentRegistration: settings.agentRegistration,
+        budgets: settings.budgets,
+        ...(answers && { answers }),
+        // By meaning where that was set: a model of one's own machine costs memory, and the first question a second.
+        ...(options.env["DEPUTIZE_EMBEDDER"] && { embedder: resolveEmbedder(options.env) }),
+        guardrails: settings.guardrails,
         allowedHosts: hostsOf(settings, port),
         auditOrigin: settings.auditOrigin,
+        background: {},
         anchorFile: settings.auditAnchorFile,
+        ...(settings.auditSecret !== undefined && { auditSecret: settings.auditSecret }),
         ...(options.webRoot !== undefined && { webRoot: options.webRoot }),
       }),
     );

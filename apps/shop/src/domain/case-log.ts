@@ -5,31 +5,12 @@
  * open case behind it a foreign row is refused, whatever the database said.
  */
 import { type AuditLog, auditEvent } from "@deputize/audit";
-import { type Caller, DeputizeError, type PrincipalId, currentContext } from "@deputize/core";
-
-/** The authority's side of cases. `authority.cases` fits. */
-export interface CaseDirectory {
-  openFor(
-    caller: Caller,
-    subject: PrincipalId,
-  ): Promise<readonly { readonly id: string; readonly purpose: string }[]>;
-}
+import { type Caller, type PrincipalId, currentContext } from "@deputize/core";
+import { type CaseDirectory, caseFor } from "@deputize/mcp";
 
 export interface CaseLog {
   readonly cases: CaseDirectory;
   readonly audit: Pick<AuditLog, "append">;
-}
-
-/** The open case under which the caller reads rows of `owner`; undefined for their own. Throws `not_found`. */
-export async function caseFor(
-  cases: CaseDirectory,
-  caller: Caller,
-  owner: PrincipalId,
-): Promise<{ readonly id: string; readonly purpose: string; readonly about: PrincipalId } | undefined> {
-  if (owner === caller.subject) return undefined;
-  const [open] = await cases.openFor(caller, owner);
-  if (!open) throw new DeputizeError("not_found", "there is no such thing, or it is not yours");
-  return { id: open.id, purpose: open.purpose, about: owner };
 }
 
 /** For routes, which write no entry of their own: logs that the caller read `resource` of `owner`; nothing when the owner is the caller. Throws `not_found`. */

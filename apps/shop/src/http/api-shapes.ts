@@ -47,7 +47,12 @@ export const ConversationList = z.strictObject({
   conversations: z.array(ConversationSummary),
   next: z.string().optional(),
 });
-export const Conversation = z.strictObject({ id, title: z.string(), messages: z.array(Message) });
+export const Conversation = z.strictObject({
+  id,
+  title: z.string(),
+  messages: z.array(Message),
+  earlier: z.int().optional(),
+});
 
 const opening = z.strictObject({ salt: z.string(), value: z.unknown() });
 export const Receipt = z.strictObject({
@@ -62,16 +67,27 @@ export const Receipt = z.strictObject({
   openings: z.partialRecord(z.enum(["who", "why", "what", "detail"]), opening).optional(),
   summary: z.looseObject({ action: z.string(), outcome: z.string(), at: instant }),
 });
+export const ErasureReceipt = z.strictObject({
+  id,
+  at: instant,
+  counts: z.record(z.string(), z.int()),
+  entry_id: id,
+  proof: Receipt,
+});
 export const Checkpoint = z.strictObject({
   checkpoint: z.string().nullable(),
   public_key: z.string(),
   consistency: z.array(z.string()).optional(),
 });
-const sums = { turns: z.int(), tokens_in: z.int(), tokens_out: z.int() };
+const tokens = { tokens_in: z.int(), tokens_out: z.int(), cost_micros: z.int() };
+const sums = { turns: z.int(), ...tokens, unpriced: z.int() };
 export const Usage = z.strictObject({
   days: z.int(),
   total: z.strictObject(sums),
   agents: z.array(z.strictObject({ agent: z.string(), ...sums })),
+  tools: z.array(
+    z.strictObject({ agent: z.string(), tool: z.string(), calls: z.int(), failed: z.int(), ...tokens }),
+  ),
   by_day: z.array(z.strictObject({ agent: z.string(), day: z.string(), people: z.int(), ...sums })),
 });
 const part = z.strictObject({ kind: z.string(), up: z.boolean() });

@@ -4,6 +4,7 @@
  * Guarantees: always answers, and within its own time limit, whatever state the parts are in; says nothing
  * about people, addresses or versions of anything but ourselves.
  */
+import { answersWithin } from "@deputize/core";
 import type { Ephemeral, Store } from "@deputize/store";
 import { Hono } from "hono";
 
@@ -16,30 +17,13 @@ export interface HealthOptions {
   readonly timeoutMs?: number;
 }
 
-async function answers(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } catch {
-    return false;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** 200 while the database answers, 503 otherwise; the body has the same members in both. */
 export function healthRoutes(options: HealthOptions): Hono {
   const timeoutMs = options.timeoutMs ?? 1000;
   return new Hono().get("/health", async (c) => {
     const [database, ephemeral] = await Promise.all([
-      answers(
-        Promise.resolve().then(() => options.store.pool("app").query("select 1")),
-        timeoutMs,
-      ),
-      answers(options.ephemeral.get("health"), timeoutMs),
+      answersWithin(timeoutMs, () => options.store.pool("app").query("select 1")),
+      answersWithin(timeoutMs, () => options.ephemeral.get("health")),
     ]);
     const body = {
       status: database ? (ephemeral ? "ok" : "degraded") : "unavailable",

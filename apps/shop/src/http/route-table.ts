@@ -4,6 +4,7 @@
  */
 import { AUTHORITY_ROUTES } from "@deputize/authority";
 import type { RouteDoc } from "@deputize/client";
+import { BACKGROUND_ROUTES, EraseBody, MEMORY_ROUTES } from "@deputize/server";
 import { DOCS_ROUTES } from "@deputize/server/docs";
 import { METRICS_ROUTES } from "@deputize/server/telemetry";
 import { OrderDetail, OrderList, ProductDetail, ProductList, Profile, ReviewList } from "../shapes.ts";
@@ -77,8 +78,9 @@ const OF_SHOP: readonly RouteDoc[] = [
     method: "GET",
     path: "/api/conversations/{id}",
     group: "Chat",
-    summary: "One conversation with its messages.",
+    summary: "One conversation with its newest messages.",
     access: "signed in",
+    query: { limit: "1 to 1000, 200 unless given", before: "`earlier` of the page before" },
     answer: api.Conversation,
   },
   {
@@ -168,6 +170,25 @@ const OF_SHOP: readonly RouteDoc[] = [
   },
   {
     method: "GET",
+    path: "/api/me/export",
+    group: "Signing in",
+    summary:
+      "Everything that is kept of you, as one document. Needs a sign-in of the last 15 minutes; agents and exchanged tokens get 403.",
+    access: "own session",
+    curl: `$URL/api/me/export ${auth}`,
+  },
+  {
+    method: "POST",
+    path: "/api/me/erase",
+    group: "Signing in",
+    summary:
+      "Erase yourself, for good, with a receipt; `confirm` is your address. Needs a sign-in of the last 15 minutes; agents and exchanged tokens get 403.",
+    access: "own session",
+    body: EraseBody,
+    answer: api.ErasureReceipt,
+  },
+  {
+    method: "GET",
     path: "/api/receipts/{entry_id}",
     group: "Audit",
     summary: "Proof that an entry about you is in the log.",
@@ -189,10 +210,21 @@ const OF_SHOP: readonly RouteDoc[] = [
     method: "GET",
     path: "/api/admin/usage",
     group: "Staff",
-    summary: "Sums of what the agents did. Administrators; others get 403.",
+    summary: "Sums of what the agents did, by agent, tool and day. Administrators; others get 403.",
     access: "signed in",
     query: { days: "1 to 90" },
     answer: api.Usage,
+  },
+  ...MEMORY_ROUTES,
+  {
+    method: "GET",
+    path: "/api/me/usage",
+    group: "Signing in",
+    summary: "What agents used for oneself: turns, tokens and cost, by agent, tool and day.",
+    access: "signed in",
+    query: { days: "1 to 90" },
+    answer: api.Usage,
+    curl: `$URL/api/me/usage ${auth}`,
   },
   {
     method: "POST",
@@ -234,6 +266,8 @@ const GROUPS = [
   "Signing in",
   "Chat",
   "Approvals",
+  "Mandates",
+  "Background work",
   "Shop",
   "Audit",
   "Staff",
@@ -246,6 +280,7 @@ const GROUPS = [
 export const ROUTES: readonly RouteDoc[] = [
   ...OF_AUTHORITY,
   ...OF_SHOP,
+  ...BACKGROUND_ROUTES,
   ...METRICS_ROUTES,
   ...DOCS_ROUTES,
 ].toSorted((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group));

@@ -1,31 +1,14 @@
 /** For tests: the whole shop in one process over a fresh database, and clients that talk to it as people and programs do. */
-import { resolveModel } from "@deputize/agent";
+import { prepareLastingWork, resolveModel } from "@deputize/agent";
 import { type Clock, randomHex, systemClock } from "@deputize/core";
 import { type Secrets, generateSecrets } from "@deputize/server/config";
 import type { Ephemeral, Store } from "@deputize/store";
-import { type TestStore, openTestEphemeral, openTestStore } from "@deputize/store/testing";
+import { type TestStore, namespaced, openTestEphemeral, openTestStore } from "@deputize/store/testing";
 import { type Shop, type ShopOptions, createShop } from "../app/create-shop.ts";
 import { allMigrations } from "../app/migrations.ts";
 import { seedPeople, seedRows } from "../app/seeding.ts";
 
 export const PUBLIC_URL = "http://localhost:3000";
-
-/** Keys of its own, so that tests which share a Redis do not share budgets. */
-function namespaced(ephemeral: Ephemeral, name: string): Ephemeral {
-  const own = (key: string): string => `${name}:${key}`;
-  return {
-    kind: ephemeral.kind,
-    get: (key) => ephemeral.get(own(key)),
-    set: (key, value, ttlMs) => ephemeral.set(own(key), value, ttlMs),
-    setIfAbsent: (key, value, ttlMs) => ephemeral.setIfAbsent(own(key), value, ttlMs),
-    delete: (key) => ephemeral.delete(own(key)),
-    rateLimiter: (options) => ephemeral.rateLimiter({ ...options, name: own(options.name) }),
-    slidingWindow: (options) => ephemeral.slidingWindow({ ...options, name: own(options.name) }),
-    publish: (channel, message) => ephemeral.publish(own(channel), message),
-    subscribe: (channel, onMessage) => ephemeral.subscribe(own(channel), onMessage),
-    close: () => ephemeral.close(),
-  };
-}
 
 export interface RunningShop {
   readonly store: TestStore;
@@ -44,6 +27,8 @@ export async function runShop(overrides: Partial<ShopOptions> = {}): Promise<Run
   const store = await openTestStore(allMigrations);
   const ephemeral = namespaced(await openTestEphemeral(), randomHex(6));
   const secrets = generateSecrets();
+  if (overrides.background)
+    await store.asOwner((owner) => prepareLastingWork(owner, store.roleName("workflow")));
   const plan = await store.asOwner((owner) => seedRows(owner, { demoAccounts: true, clock }));
   const make = async (on: Store, more: Partial<ShopOptions> = {}): Promise<Shop> => {
     const shop = await createShop({

@@ -1,9 +1,8 @@
 /** What the shop's tool servers are made of. */
 import type { Clock } from "@deputize/core";
 import type { AuditLog } from "@deputize/audit";
-import type { ApprovalGate, Authenticator, MCPServerOptions } from "@deputize/mcp";
+import type { ApprovalGate, Authenticator, CaseDirectory, MCPServerOptions } from "@deputize/mcp";
 import type { Ephemeral, Store } from "@deputize/store";
-import type { CaseDirectory } from "../domain/case-log.ts";
 import type { PeopleDirectory } from "../domain/profile.ts";
 
 /** What one caller may ask of one tool server: far above a busy conversation, far below a flood of log entries. */

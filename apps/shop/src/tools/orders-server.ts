@@ -8,9 +8,8 @@
  * details are `mixed`; so is everything under a case (SR-07).
  */
 import { type Caller, DeputizeError, type PrincipalId } from "@deputize/core";
-import { MCPServer, type ToolContext, hasRole, hasScope, rateLimit } from "@deputize/mcp";
+import { MCPServer, type ToolContext, caseFor, hasRole, hasScope, rateLimit } from "@deputize/mcp";
 import { z } from "zod";
-import { caseFor } from "../domain/case-log.ts";
 import { dollars } from "../domain/money.ts";
 import {
   cancelOrder,
@@ -74,6 +73,8 @@ export function ordersServer(deps: OrdersServerDeps): MCPServer {
       effect: "read",
       guards: [READ],
       reads: "own",
+      sends: "owner",
+      dataTags: ["orders", "reference"],
       input: { status, limit },
     },
     async (args, { db, caller }) => {
@@ -93,6 +94,9 @@ export function ordersServer(deps: OrdersServerDeps): MCPServer {
       effect: "read",
       guards: [READ],
       reads: "mixed",
+      holds: "an order, with what sellers wrote about its products",
+      sends: "owner",
+      dataTags: ["orders", "reference"],
       input: { order_id: orderId },
     },
     async ({ order_id }, { db, caller, caseUsed }) => {
@@ -111,6 +115,9 @@ export function ordersServer(deps: OrdersServerDeps): MCPServer {
       effect: "read",
       guards: [READ],
       reads: "mixed",
+      holds: "an order, with what sellers wrote about its products",
+      sends: "owner",
+      dataTags: ["orders", "reference"],
       input: { order_id: orderId },
     },
     async ({ order_id }, { db, caller, caseUsed }) => {
@@ -129,6 +136,8 @@ export function ordersServer(deps: OrdersServerDeps): MCPServer {
       effect: "sensitive",
       guards: [hasScope("cancel:orders:*")],
       reads: "mixed",
+      // The shop's people read the reason, under a case.
+      sends: "house",
       input: {
         order_id: orderId,
         reason: z
@@ -166,6 +175,7 @@ export function ordersServer(deps: OrdersServerDeps): MCPServer {
       effect: "read",
       guards: [hasScope("read:profile:*")],
       reads: "own",
+      sends: "owner",
       input: {},
     },
     async (_args, { db, caller }) => {
@@ -183,6 +193,8 @@ export function ordersServer(deps: OrdersServerDeps): MCPServer {
       effect: "read",
       guards: [hasRole("admin"), READ],
       reads: "mixed",
+      holds: "orders of somebody else, under a case",
+      sends: "owner",
       input: {
         email: z
           .string()

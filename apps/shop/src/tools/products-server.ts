@@ -60,6 +60,9 @@ export function productsServer(deps: ToolServerDeps): MCPServer {
         "Searches the catalogue by words, category, price and rating. Price filters are in dollars, such as 199.99; prices in the result are integer cents.",
       effect: "read",
       reads: "public-untrusted",
+      holds: "what sellers wrote about products",
+      sends: "owner",
+      dataTags: ["products"],
       input: {
         query: z
           .string()
@@ -112,6 +115,9 @@ export function productsServer(deps: ToolServerDeps): MCPServer {
         "Shows one product: description, specs, price, stock per warehouse, and its newest reviews. Prices are integer cents.",
       effect: "read",
       reads: "public-untrusted",
+      holds: "a product's description or its reviews",
+      sends: "owner",
+      dataTags: ["products", "reviews", "reference"],
       input: {
         product_id: z.string().trim().min(1).max(200).describe("The product's id, slug or exact name."),
       },

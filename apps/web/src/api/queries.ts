@@ -3,15 +3,19 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, withQuery } from "./http.ts";
 import type {
   Approval,
+  BackgroundRun,
   Case,
   Conversation,
   ConversationSummary,
   DeviceSession,
+  Mandate,
+  Memory,
   OrderDetail,
   OrderSummary,
   Product,
   ProductDetail,
   Session,
+  Usage,
 } from "./types.ts";
 
 export const sessionQuery = queryOptions({
@@ -25,6 +29,19 @@ export const devicesQuery = queryOptions({
   queryFn: ({ signal }) => api.get<{ sessions: DeviceSession[] }>("/api/sessions", signal),
 });
 
+export const memoriesQuery = infiniteQueryOptions({
+  queryKey: ["memories"],
+  queryFn: ({ signal, pageParam }) =>
+    api.get<{ memories: Memory[]; next?: string }>(withQuery("/api/memories", { cursor: pageParam }), signal),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => page.next,
+});
+
+export const usageQuery = queryOptions({
+  queryKey: ["usage"],
+  queryFn: ({ signal }) => api.get<Usage>("/api/me/usage", signal),
+});
+
 export const conversationsQuery = infiniteQueryOptions({
   queryKey: ["conversations"],
   queryFn: ({ signal, pageParam }) =>
@@ -36,10 +53,23 @@ export const conversationsQuery = infiniteQueryOptions({
   getNextPageParam: (page) => page.next,
 });
 
+/** A whole conversation, page by page. */
+export async function fetchConversation(id: string, signal?: AbortSignal): Promise<Conversation> {
+  const path = `/api/conversations/${encodeURIComponent(id)}`;
+  const conversation = await api.get<Conversation>(path, signal);
+  let { messages, earlier } = conversation;
+  while (earlier !== undefined) {
+    const page = await api.get<Conversation>(withQuery(path, { limit: 1000, before: earlier }), signal);
+    messages = [...page.messages, ...messages];
+    earlier = page.earlier;
+  }
+  return { id: conversation.id, title: conversation.title, messages };
+}
+
 export const conversationQuery = (id: string) =>
   queryOptions({
     queryKey: ["conversation", id],
-    queryFn: ({ signal }) => api.get<Conversation>(`/api/conversations/${encodeURIComponent(id)}`, signal),
+    queryFn: ({ signal }) => fetchConversation(id, signal),
     // The open chat is kept in memory; what was fetched is only its beginning.
     staleTime: 0,
     gcTime: 0,
@@ -106,6 +136,17 @@ export const productQuery = (id: string) =>
     queryFn: ({ signal }) => api.get<ProductDetail>(`/api/products/${encodeURIComponent(id)}`, signal),
     staleTime: 60_000,
   });
+
+export const mandatesQuery = queryOptions({
+  queryKey: ["mandates"],
+  queryFn: ({ signal }) => api.get<{ mandates: Mandate[] }>("/api/mandates", signal),
+});
+
+export const backgroundQuery = queryOptions({
+  queryKey: ["background"],
+  queryFn: ({ signal }) => api.get<{ runs: BackgroundRun[] }>("/api/background", signal),
+  refetchInterval: 10_000,
+});
 
 export const casesQuery = queryOptions({
   queryKey: ["cases"],

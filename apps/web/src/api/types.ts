@@ -30,6 +30,21 @@ export interface DeviceSession {
   current: boolean;
 }
 
+export interface Memory {
+  id: string;
+  text: string;
+  act: "explicit" | "turn";
+  agent?: string;
+  created: string;
+  updated: string;
+}
+
+/** What agents used for the person. Costs are millionths of a US dollar, of the calls whose price is known. */
+export interface Usage {
+  days: number;
+  total: { turns: number; tokens_in: number; tokens_out: number; cost_micros: number; unpriced: number };
+}
+
 export type StepStatus = "running" | "done" | "refused" | "waiting" | "failed";
 
 export interface Step {
@@ -106,6 +121,13 @@ export type ValueSource = "you" | "your data" | "other";
 export type ApprovalStatus =
   "pending" | "approved" | "rejected" | "expired" | "executed" | "failed" | "superseded";
 
+/** Why the person is asked; `links` say of each argument where its value came from. */
+export interface ApprovalReason {
+  rule: string;
+  says: string;
+  links: { argument: string; says: string; from: string; source?: string; call?: string; entry?: string }[];
+}
+
 export interface Approval {
   id: string;
   tool: string;
@@ -117,6 +139,7 @@ export interface Approval {
   expires: string;
   created: string;
   conversation_id?: string;
+  because?: ApprovalReason[];
 }
 
 export type Card =
@@ -149,6 +172,8 @@ export interface Conversation {
   id: string;
   title: string;
   messages: Message[];
+  /** There are older messages: what to ask for as `before`. */
+  earlier?: number;
 }
 
 export interface Case {
@@ -159,6 +184,30 @@ export interface Case {
   opened: string;
   expires: string;
   closed?: string;
+}
+
+export interface Mandate {
+  id: string;
+  agent: { id: string; name: string };
+  purpose: string;
+  tools: string[];
+  scopes: string[];
+  status: "active" | "expired" | "ended";
+  made: string;
+  expires: string;
+  ended?: string;
+}
+
+export interface BackgroundRun {
+  id: string;
+  agent: string;
+  mandate: string;
+  message: string;
+  status:
+    "queued" | "scheduled" | "running" | "waiting" | "parked" | "done" | "failed" | "stopped" | "cancelled";
+  reason?: string;
+  created: string;
+  next?: string;
 }
 
 export type TurnStatus = "done" | "waiting" | "stopped" | "failed";

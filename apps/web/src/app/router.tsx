@@ -13,14 +13,18 @@ import {
 import {
   type ProductFilter,
   approvalsQuery,
+  backgroundQuery,
   casesQuery,
   conversationsQuery,
   devicesQuery,
+  mandatesQuery,
+  memoriesQuery,
   orderQuery,
   ordersQuery,
   productQuery,
   productsQuery,
   sessionQuery,
+  usageQuery,
 } from "../api/queries.ts";
 import { safeReturnPath } from "../lib/return-path.ts";
 import { ErrorScreen, NotFoundScreen, PendingScreen, RootError, RootNotFound } from "./fallbacks.tsx";
@@ -165,9 +169,44 @@ const devices = createRoute({
   component: lazyRouteComponent(() => import("../features/devices/devices-screen.tsx"), "DevicesScreen"),
 });
 
+const background = createRoute({
+  getParentRoute: () => shell,
+  path: "background",
+  loader: ({ context }) => {
+    void context.client.prefetchQuery(backgroundQuery);
+    void context.client.prefetchQuery(mandatesQuery);
+  },
+  component: lazyRouteComponent(
+    () => import("../features/background/background-screen.tsx"),
+    "BackgroundScreen",
+  ),
+});
+
+const memory = createRoute({
+  getParentRoute: () => shell,
+  path: "memory",
+  loader: ({ context }) => {
+    void context.client.prefetchInfiniteQuery(memoriesQuery);
+    void context.client.prefetchQuery(usageQuery);
+  },
+  component: lazyRouteComponent(() => import("../features/memory/memory-screen.tsx"), "MemoryScreen"),
+});
+
 const routeTree = root.addChildren([
   signIn,
-  shell.addChildren([home, chat, products, product, orders, order, approvals, cases, devices]),
+  shell.addChildren([
+    home,
+    chat,
+    products,
+    product,
+    orders,
+    order,
+    approvals,
+    cases,
+    devices,
+    background,
+    memory,
+  ]),
 ]);
 
 export function createAppRouter(client: QueryClient) {

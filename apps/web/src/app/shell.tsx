@@ -143,9 +143,21 @@ function UserMenu() {
         { kind: "line" },
         {
           kind: "action",
+          label: "What is remembered",
+          icon: <ChatIcon />,
+          onSelect: () => void navigate({ to: "/memory" }),
+        },
+        {
+          kind: "action",
           label: "Signed-in devices",
           icon: <DeviceIcon />,
           onSelect: () => void navigate({ to: "/devices" }),
+        },
+        {
+          kind: "action",
+          label: "While you are away",
+          icon: <MoonIcon />,
+          onSelect: () => void navigate({ to: "/background" }),
         },
         { kind: "action", label: "Sign out", icon: <SignOutIcon />, onSelect: () => void leave() },
       ]}

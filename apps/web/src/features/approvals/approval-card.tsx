@@ -20,7 +20,14 @@ import { Table } from "../../ui/table.tsx";
 import { Heading, Text } from "../../ui/text.tsx";
 import { Ago, Countdown, useNow } from "../../ui/time.tsx";
 import { toast } from "../../ui/toast.tsx";
-import { SOURCE_WORDS, STATUS_MEANING, STATUS_WORDS, effectiveStatus, valueText } from "./approval-words.ts";
+import {
+  STATUS_MEANING,
+  STATUS_WORDS,
+  effectiveStatus,
+  reasonsText,
+  sourceWords,
+  valueText,
+} from "./approval-words.ts";
 import styles from "./approval.module.css";
 
 type Decision = "approve" | "refuse";
@@ -61,6 +68,7 @@ export function ApprovalCard({ approval: initial, onContinued }: ApprovalCardPro
     onError: () => client.invalidateQueries({ queryKey: approvalQuery(approval.id).queryKey }),
   });
   const pressed = decide.isPending ? decide.variables : undefined;
+  const reasons = reasonsText(approval);
   const foreign = approval.arguments.some((argument) => argument.source === "other");
 
   return (
@@ -130,11 +138,25 @@ export function ApprovalCard({ approval: initial, onContinued }: ApprovalCardPro
                   ) : argument.source === "your data" ? (
                     <SparkIcon size={14} />
                   ) : undefined}
-                  {SOURCE_WORDS[argument.source]}
+                  <span className={styles["value"]} dir="auto">
+                    {sourceWords(argument, approval)}
+                  </span>
                 </Text>,
               ],
             }))}
           />
+        )}
+        {reasons.length > 0 && (
+          <Stack gap={1} role="note" aria-label="Why you are asked" data-testid="approval-reasons">
+            <Text size="sm" strong>
+              Why you are asked
+            </Text>
+            {reasons.map((reason) => (
+              <Text key={reason} size="sm" tone="soft" dir="auto">
+                {reason}
+              </Text>
+            ))}
+          </Stack>
         )}
         {foreign && open && (
           <Text size="sm" tone="warn">

@@ -2,7 +2,7 @@
 import type { Approval, ApprovalStatus, ValueSource } from "../../api/types.ts";
 import type { Tone } from "../../ui/badge.tsx";
 
-export const SOURCE_WORDS: Record<ValueSource, string> = {
+const SOURCE_WORDS: Record<ValueSource, string> = {
   you: "you typed it",
   "your data": "from your own data",
   other: "neither from you nor from your data",
@@ -28,6 +28,22 @@ export const STATUS_MEANING: Record<ApprovalStatus, string> = {
   failed: "Nothing was changed.",
   superseded: "Something changed in the meantime. Nothing was done under this request.",
 };
+
+/** Where the value of an argument came from, in words: the chain where there is one, else its kind. */
+export function sourceWords(argument: Approval["arguments"][number], approval: Approval): string {
+  if (argument.source === "you") return SOURCE_WORDS.you;
+  const prefix = `${argument.name}: `;
+  const said = (approval.because ?? [])
+    .flatMap(({ links }) => links)
+    .filter((link) => link.argument === argument.name)
+    .map(({ says }) => (says.startsWith(prefix) ? says.slice(prefix.length) : says));
+  return said.length > 0 ? [...new Set(said)].join("; ") : SOURCE_WORDS[argument.source];
+}
+
+/** Why the person is asked, a sentence each, beyond what they read above. */
+export function reasonsText(approval: Approval): string[] {
+  return (approval.because ?? []).filter(({ rule }) => rule !== "sensitive").map(({ says }) => says);
+}
 
 /** One argument as text: strings as they are, everything else as JSON. */
 export function valueText(value: unknown): string {

@@ -2,9 +2,8 @@
 import { useChat } from "@ai-sdk/react";
 import { useQueryClient } from "@tanstack/react-query";
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
-import { api } from "../../api/http.ts";
-import { approvalsQuery, conversationsQuery } from "../../api/queries.ts";
-import type { Conversation, Message } from "../../api/types.ts";
+import { approvalsQuery, conversationsQuery, fetchConversation } from "../../api/queries.ts";
+import type { Message } from "../../api/types.ts";
 import { Button } from "../../ui/button.tsx";
 import { ChevronDownIcon } from "../../ui/icons.tsx";
 import { ErrorState } from "../../ui/states.tsx";
@@ -145,9 +144,7 @@ export function ChatPane({ entry, linkText, early, onLinkUsed }: ChatPaneProps) 
   const reload = async () => {
     if (entry.conversationId === undefined) return;
     try {
-      const stored = await api.get<Conversation>(
-        `/api/conversations/${encodeURIComponent(entry.conversationId)}`,
-      );
+      const stored = await fetchConversation(entry.conversationId);
       clearError();
       setMessages(stored.messages.map(fromStored));
     } catch {
