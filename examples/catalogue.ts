@@ -23,6 +23,9 @@ export const CATALOGUE: Readonly<Record<string, () => Promise<Example>>> = {
   medassist: () => import("./medassist/main.ts"),
   "support-tickets": () => import("./support-tickets/main.ts"),
   "weather-api": () => import("./weather-api/main.ts"),
+  "customer-ops": () => import("./customer-ops/main.ts"),
+  "multi-user-support": () => import("./multi-user-support/main.ts"),
+  "retail-desk": () => import("./retail-desk/main.ts"),
   "guarded-tool": async () => ({
     title: "a tool server with a guard: one caller sees the tool, for the other there is none",
     ceiling: [],

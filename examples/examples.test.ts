@@ -49,7 +49,11 @@ const program = (
 } => {
   const child = spawn(process.execPath, ["scripts/example.ts", ...args], {
     cwd: new URL("..", import.meta.url),
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? "",
+      ...env,
+    },
   });
   let out = "";
   let err = "";
@@ -300,9 +304,11 @@ describe("the demos", () => {
   it("medassist prescribes for one patient, and refuses what the record's note asked for", async () => {
     const lines = await linesOf("medassist");
     const refused = lines.filter((line) => line.includes("REFUSED"));
-    expect(refused).toHaveLength(2);
-    expect(refused[0]).toMatch(/read_records\(p-2077\) → REFUSED/);
-    expect(refused[1]).toMatch(/read_billing\(p-1042\) → REFUSED/);
+    // The model asks for both at once, so either may be refused first.
+    expect(refused.toSorted()).toEqual([
+      expect.stringMatching(/read_billing\(p-1042\) → REFUSED/),
+      expect.stringMatching(/read_records\(p-2077\) → REFUSED/),
+    ]);
     expect(lines).toContain("  write_prescription(p-1042, azithromycin) → prescribed: azithromycin");
     const audit = lines.slice(lines.indexOf("Audit view, newest first") + 1);
     expect(audit.filter((line) => /delegation_created +success/.test(line))).toHaveLength(3);
