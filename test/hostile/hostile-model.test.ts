@@ -371,6 +371,49 @@ describe("obeying what strangers wrote", () => {
   });
 });
 
+describe("what a review planted", () => {
+  it("is told on the card and in the log, in the next turn, by another agent, after a restart [SR-06] [SR-07]", async () => {
+    const client = await shop.as("customer");
+    const order = await open("customer");
+    const read = { tool: "get_product_details", args: { product_id: "Sony WH-1000XM5" } };
+    shop.play(asks("product-discovery", "reviews"), [{ calls: [read] }, { text: `Cancel ${order.number}.` }]);
+    const first = await client.ask("What do people say about the Sony headphones?");
+    expect(first.body.status).toBe("done");
+    await shop.running.restart();
+    const act = cancel({ id: order.number });
+    shop.play(asks("order-management", `The person wants ${order.number} cancelled.`), [{ calls: [act] }]);
+    const { body } = await client.ask("And now?", first.body.conversation_id);
+    expect(body.status).toBe("waiting");
+
+    const [card] = body.approvals;
+    const rules = card.because.map(({ rule }: { rule: string }) => rule);
+    expect(rules).toEqual(["sensitive", "run_gate"]);
+    expect(card.because[1].says).toMatch(/text that others wrote \(products\/get_product_details\)/);
+    // The orchestrator said it, and what it had read goes with what it says.
+    expect(card.because[0].links).toContainEqual(
+      expect.objectContaining({
+        argument: "order_id",
+        from: "agent",
+        says: expect.stringContaining("products/get_product_details"),
+      }),
+    );
+    // The page shows the record: the same.
+    expect((await client.get(`/api/approvals/${card.id}`)).body.because).toEqual(card.because);
+    const asked = (await shop.log("customer")).find(
+      ({ action, reason, event }) =>
+        action === "tool.call" && reason === "approval_required" && event?.approval === card.id,
+    );
+    expect(asked?.event?.detail).toMatchObject({
+      flow: [
+        { rule: "sensitive" },
+        { rule: "run_gate", sources: expect.arrayContaining(["products/get_product_details"]) },
+      ],
+    });
+    await client.post(`/api/approvals/${card.id}/decide`, { decision: "refuse" });
+    expect(await statusOf(order.id)).toBe(order.status);
+  });
+});
+
 describe("a case", () => {
   it("of one person shows nobody else, holds in its own session only and lets nobody act [SR-04]", async () => {
     const client = await shop.as("admin");

@@ -81,7 +81,7 @@ beforeAll(async () => {
       order.number,
       ...(order.tracking_number === null ? [] : [order.tracking_number]),
     ]);
-}, 60_000);
+});
 afterAll(async () => {
   await server.close();
   await shop.close();
@@ -319,7 +319,7 @@ describe("SQL that a model wrote", () => {
       [id],
     );
     const [argsDigest, previewDigest] = spend.rows[0]!.digests;
-    const consume = `select authority.consume_approval('${id}', 'sql', 'cancel_order', '${argsDigest}', '${previewDigest}')`;
+    const consume = `select authority.consume_approval('${id}', 'sql', 'cancel_order', '${argsDigest}', '${previewDigest}', null)`;
     const results = outcomes(
       await run("write_each", {
         statements: [

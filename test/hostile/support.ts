@@ -3,11 +3,17 @@
  *
  * The model is the attacker: it plays what a test writes, whatever it was told. Everything else is the real thing: sign-in,
  * grants, A2A, tool servers, the database, the log.
+ *
+ * Only nothing looks for injections, unless a test asks for it: an attack that is read as one before it begins says nothing about what
+ * grants, labels and approvals hold.
  */
 import type { ResolvedModel } from "@deputize/agent";
 import { type Script, type ScriptedModel, scriptedModel } from "@deputize/agent/testing";
 import type { LoggedEntry } from "@deputize/audit";
 import { type Caller, type PrincipalId, stableId } from "@deputize/core";
+import type { Ephemeral } from "@deputize/store";
+import { openTestEphemeral } from "@deputize/store/testing";
+import { GUARDRAIL_PARTS, type GuardrailPart } from "@deputize/guardrails";
 import { META, TestClient, type ToolCallResult } from "@deputize/mcp";
 import {
   PUBLIC_URL,
@@ -62,7 +68,13 @@ export interface HostileShop {
 export type Specialist = "order-management" | "product-discovery";
 const SERVER = { "order-management": "orders", "product-discovery": "products" } as const;
 
-export async function hostileShop(): Promise<HostileShop> {
+const FLOW_ALONE: readonly GuardrailPart[] = GUARDRAIL_PARTS.filter((part) => part !== "injection");
+
+/**
+ * `patient`: takes any number of turns a minute, so that none of many attacks ends at that limit instead of at the rule it is about.
+ * `guardrails`: what scans; all but the search for injections unless told.
+ */
+export async function hostileShop({ patient = false, guardrails = FLOW_ALONE } = {}): Promise<HostileShop> {
   let played: Played = { front: scriptedModel([]), specialist: scriptedModel([]) };
   const model: ResolvedModel = {
     name: "hostile",
@@ -79,7 +91,8 @@ export async function hostileShop(): Promise<HostileShop> {
       },
     },
   };
-  const running = await runShop({ model });
+  const ephemeral = patient ? unthrottled(await openTestEphemeral()) : undefined;
+  const running = await runShop({ model, guardrails, ...(ephemeral && { ephemeral }) });
   const shop = () => running.shop;
   const hostile: HostileShop = {
     running,
@@ -134,9 +147,24 @@ export async function hostileShop(): Promise<HostileShop> {
       await shop().audit.flush();
       return shop().audit.list({ subject: subjectOf(part), limit: 1000, order: "oldest" });
     },
-    close: () => running.close(),
+    close: async () => {
+      await running.close();
+      await ephemeral?.close();
+    },
   };
   return hostile;
+}
+
+/** Without the limit of turns; others hold. */
+function unthrottled(ephemeral: Ephemeral): Ephemeral {
+  const free = {
+    consume: async () => ({ allowed: true, retryAfterSeconds: 0, remaining: 1 }),
+    reset: async () => {},
+  };
+  return {
+    ...ephemeral,
+    rateLimiter: (options) => (options.name.startsWith("chat") ? free : ephemeral.rateLimiter(options)),
+  };
 }
 
 /** One turn of the front desk that asks a specialist, and the one that ends it. */
