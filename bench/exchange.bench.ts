@@ -1,6 +1,6 @@
 /** Token exchange, with permission check, attenuation, log entry and signature, against a bare durable insert. */
 import { generateKeyPairSync } from "node:crypto";
-import { auditMigrations, createAuditLog } from "@deputize/audit";
+import { auditMigrations, createAuditLog, refusalCounter } from "@deputize/audit";
 import {
   authorityMigrations,
   createDelegation,
@@ -46,6 +46,7 @@ export async function run(): Promise<void> {
     const { exchange } = createDelegation(core, {
       store,
       audit,
+      refusals: refusalCounter({ log: audit, clock: core.clock, tenant: TENANT }),
       policy: POLICY,
       issuer: ISSUER,
       authenticateClient: async () => undefined,

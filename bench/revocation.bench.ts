@@ -7,7 +7,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { serve } from "@hono/node-server";
-import { auditMigrations, createAuditLog } from "@deputize/audit";
+import { auditMigrations, createAuditLog, refusalCounter } from "@deputize/audit";
 import {
   authorityMigrations,
   createDelegation,
@@ -56,6 +56,7 @@ export async function run(): Promise<void> {
   const { exchange, routes } = createDelegation(core, {
     store,
     audit,
+    refusals: refusalCounter({ log: audit, clock: core.clock, tenant: TENANT }),
     policy: POLICY,
     issuer: ISSUER,
     authenticateClient: async () => undefined,

@@ -15,6 +15,7 @@ import { bearerAuth, createVerifier } from "@deputize/client";
 import { manualClock, newId, systemClock } from "@deputize/core";
 import { MCPServer, authorityAuth, requireAuth } from "@deputize/mcp";
 import { openTestStore } from "@deputize/store/testing";
+import { startFastMcp } from "./fastmcp.ts";
 import { ALICE, AUDIENCE, ISSUER, fakeAuthority } from "../packages/client/src/testing/fake-authority.ts";
 
 export interface Serving {
@@ -121,11 +122,13 @@ async function mcp(): Promise<Serving> {
     return server;
   };
   const [logged, unlogged] = [ours(true), ours(false)];
+  const fastmcp = await startFastMcp({ name: "weather", input: z.object(input), run: weather });
   return {
     ports: {
       plain: await listen((request) => sdk.fetch(request)),
       guarded: await listen((request) => logged.fetch(request)),
       memory: await listen((request) => unlogged.fetch(request)),
+      fastmcp,
     },
     token,
     database: store.kind,

@@ -11,7 +11,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkLayers } from "./layers.ts";
 import { checkPromises } from "./promises.ts";
@@ -25,6 +25,8 @@ const strict = process.env["DEPUTIZE_TEST_STRICT"] === "1";
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
+  /** What failed, repeated at the very end, where it is found in a long output. */
+  readonly names?: readonly string[];
   /** What was left out, and why. */
   readonly missing?: string;
 }
@@ -49,7 +51,7 @@ function program(file: string, args: readonly string[], env: Record<string, stri
 const ok = (code: number): Outcome => (code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
 const findings = (found: readonly string[]): Outcome => {
   for (const line of found) console.log(`  ${line}`);
-  return ok(found.length);
+  return { ...ok(found.length), names: found };
 };
 
 /** Runs Vitest and counts its tests; a run that executed none has failed. */
@@ -67,6 +69,11 @@ async function vitest(args: readonly string[], env: Record<string, string> = {})
       numFailedTests: number;
       numPendingTests: number;
       numTodoTests: number;
+      testResults: readonly {
+        name: string;
+        status: string;
+        assertionResults: readonly { fullName: string; status: string }[];
+      }[];
     };
     const skipped = counts.numPendingTests + counts.numTodoTests;
     if (skipped > 0) console.log(`  ${skipped} tests were skipped`);
@@ -75,7 +82,13 @@ async function vitest(args: readonly string[], env: Record<string, string> = {})
       counts.numFailedTests + (strict ? skipped : 0),
       code === 0 && counts.numPassedTests > 0 ? 0 : 1,
     );
-    return { passed: counts.numPassedTests, failed };
+    const names = counts.testResults.flatMap(({ name, status, assertionResults }) => {
+      const broken = assertionResults.filter((test) => test.status === "failed");
+      const file = relative(root, name);
+      if (broken.length === 0) return status === "failed" ? [file] : [];
+      return broken.map((test) => `${file}: ${test.fullName}`);
+    });
+    return { passed: counts.numPassedTests, failed, names };
   } catch {
     return { passed: 0, failed: 1 };
   } finally {
@@ -181,6 +194,7 @@ if (chosen.length === 0) {
 let passed = 0;
 let failed = 0;
 const lines: string[] = [];
+const broken: string[] = [];
 for (const check of chosen) {
   console.log(`\n── ${check.name}`);
   const started = performance.now();
@@ -188,6 +202,7 @@ for (const check of chosen) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   passed += outcome.passed;
   failed += outcome.failed + (outcome.missing && strict ? 1 : 0);
+  broken.push(...(outcome.names ?? []).map((name) => `failed: ${check.name}: ${name}`));
   const verdict = outcome.missing
     ? `not run: ${outcome.missing}`
     : outcome.failed
@@ -195,5 +210,5 @@ for (const check of chosen) {
       : "ok";
   lines.push(`${check.name.padEnd(10)} ${seconds.padStart(6)} s  ${verdict}`);
 }
-console.log(`\n${lines.join("\n")}\n\n${passed} passed, ${failed} failed`);
+console.log(`\n${[...lines, ...broken].join("\n")}\n\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

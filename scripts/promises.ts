@@ -25,7 +25,10 @@ export function readPromises(root: string): PromisedBehaviour[] {
 /** The test files that cite each id. */
 export function citations(root: string): Map<string, Set<string>> {
   const cited = new Map<string, Set<string>>();
-  for (const file of sourceFiles(root, /^(packages|apps|examples|test|scripts)\/.*\.test\.tsx?$/)) {
+  for (const file of sourceFiles(
+    root,
+    /^(packages|apps|examples|test|scripts)\/.*\.(test|contract)\.tsx?$/,
+  )) {
     for (const match of file.text.matchAll(CITATION)) {
       const id = match[1] as string;
       cited.set(id, (cited.get(id) ?? new Set()).add(file.path));
