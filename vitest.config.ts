@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -16,9 +17,17 @@ export default defineConfig({
       "**/dist/**",
       ...(process.env.DEPUTIZE_TEST_SLOW === "1" ? [] : ["**/*.slow.test.ts"]),
     ],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    // The first to want a migrated database makes it, for all that come later.
+    hookTimeout: 120_000,
     pool: "forks",
     maxWorkers: 2,
+    // A process serves many files; the set-up gives each of them modules of its own.
+    isolate: false,
+    setupFiles: ["test/setup/own-modules.ts"],
+    unstubEnvs: true,
+    unstubGlobals: true,
+    // The commands and database threads that tests start need not compile the same sources again.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/node/", import.meta.url)) },
   },
 });
