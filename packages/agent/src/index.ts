@@ -45,7 +45,8 @@ export {
 export { type ToolChoiceOptions, type ToolLevel, toolChooser } from "./choice/tool-chooser.ts";
 export { type ToolRanker, type ToolRankerOptions, toolRanker } from "./choice/tool-ranker.ts";
 export type { NamedTool } from "./choice/tool-text.ts";
-export { DEFAULT_LIMITS, createAgent } from "./create-agent.ts";
+export { createAgent } from "./create-agent.ts";
+export { DEFAULT_LIMITS } from "./turn/agent-runtime.ts";
 export { APPROVAL_REASONS, type ApprovalReason } from "./approval-reason.ts";
 export type {
   Approval,

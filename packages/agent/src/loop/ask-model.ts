@@ -11,7 +11,7 @@ import { annotateAnswer, chatSpan } from "../observe/spans.ts";
 import type { RunBudget } from "../turn/ports.ts";
 import { type StepResult, estimatedTokens, lengthAsked, modelStep } from "./model-step.ts";
 import type { Offered } from "./offered-tools.ts";
-import type { LoopOptions } from "./run-loop.ts";
+import type { LoopOptions } from "./loop-options.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** Throws what the budgets or the model threw. */
