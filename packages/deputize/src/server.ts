@@ -1,1 +1,2 @@
 export * from "@deputize/server";
+export * from "@deputize/server/agent-server";

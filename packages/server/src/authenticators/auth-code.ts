@@ -87,14 +87,32 @@ export interface AuthResponseOptions {
   readonly compat?: "agentflow";
 }
 
+/** What is answered to a refusal, in parts: for servers with an error form of their own. */
+export function authAnswer(refusal: Rejection): {
+  readonly status: number;
+  readonly code: AuthCode;
+  readonly says: string;
+  readonly headers: Readonly<Record<string, string>>;
+} {
+  const { status, says, challenge: usual }: Answer = ANSWERS[refusal.code];
+  const challenge = refusal.challenge ?? usual;
+  const retry = refusal.retryAfterSeconds ?? (status === 503 ? 1 : undefined);
+  return {
+    status,
+    code: refusal.code,
+    says,
+    headers: {
+      ...(challenge !== undefined && { "www-authenticate": challenge }),
+      ...(retry !== undefined && { "retry-after": String(Math.max(1, Math.ceil(retry))) }),
+    },
+  };
+}
+
 /** The answer to a request that was refused: problem+json, or the original's envelope. */
 export function authResponse(refusal: Rejection, { requestId, compat }: AuthResponseOptions): Response {
   const answer: Answer = ANSWERS[refusal.code];
   const headers = new Headers({ "cache-control": "no-store", "x-request-id": requestId });
-  const challenge = refusal.challenge ?? answer.challenge;
-  if (challenge !== undefined) headers.set("www-authenticate", challenge);
-  const retry = refusal.retryAfterSeconds ?? (answer.status === 503 ? 1 : undefined);
-  if (retry !== undefined) headers.set("retry-after", String(Math.max(1, Math.ceil(retry))));
+  for (const [name, value] of Object.entries(authAnswer(refusal).headers)) headers.set(name, value);
   if (compat === "agentflow") {
     const [status, code] = answer.agentflow;
     const error = { ...(code !== undefined && { code }), message: answer.says, details: [] };

@@ -1,0 +1,23 @@
+/**
+ * agent-server: agents behind HTTP, with users, threads and ownership. One list of routes makes the server, its documentation and its
+ * rules. docs/agent-server.md shows how to put one up.
+ */
+export {
+  type Authorization,
+  type AuthorizationBackend,
+  type AuthorizationRequest,
+  type AuthorizationSetting,
+} from "./authorization/authorization.ts";
+export { type RolesInput, RolesSetting } from "./authorization/roles.ts";
+export {
+  type AgentServer,
+  type AgentServerOptions,
+  type AgentServerParts,
+  type ServerLimits,
+  createAgentServer,
+} from "./create-agent-server.ts";
+export type { CorsOptions } from "./door.ts";
+export { type ApiCode, ApiError, errorBody } from "./errors.ts";
+export type { ReadinessCheck } from "./health-routes.ts";
+export { Answer, type AgentRoute, type RouteCall, type RouteScope, route } from "./route.ts";
+export { type ServerAuth, type SignedIn, currentIdentity, withIdentity } from "./sign-in.ts";
