@@ -9,6 +9,7 @@ import { z } from "zod";
 import { auditSecretFrom } from "@deputize/audit";
 import { DeputizeError } from "@deputize/core";
 import { GUARDRAIL_PARTS, type GuardrailPart } from "@deputize/guardrails";
+import { nearest } from "./nearest.ts";
 
 export interface Settings {
   readonly port: number;
@@ -220,21 +221,4 @@ export function readNamed<Shape extends z.ZodRawShape>(
 /** True for a name that some program of the house reads. */
 export function isSetting(name: string): boolean {
   return name in ENVIRONMENT.shape || OTHERS.has(name);
-}
-
-/** The known name with the fewest edits from `name` (Levenshtein distance). */
-function nearest(name: string, known: readonly string[]): string {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-    for (let i = 1; i <= a.length; i += 1) {
-      const next = [i];
-      for (let j = 1; j <= b.length; j += 1) {
-        const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-        next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + cost));
-      }
-      row = next;
-    }
-    return row.at(-1) ?? 0;
-  };
-  return known.toSorted((a, b) => distance(name, a) - distance(name, b))[0] ?? "";
 }
