@@ -123,6 +123,7 @@ export { type HtmlReportOptions, htmlReportTransport } from "./observe/transport
 export { type JsonLogOptions, jsonLogTransport } from "./observe/transports/json-log.ts";
 export { prometheusTransport } from "./observe/transports/prometheus.ts";
 export { type WebhookOptions, webhookTransport } from "./observe/transports/webhook.ts";
+export { type CheckedFetch, type CheckedFetchOptions, checkedFetch } from "./webhooks/checked-fetch.ts";
 export { type SignedEvents, verifyEventSignature } from "./webhooks/webhook-signature.ts";
 export { offlinePlanner } from "./planner/offline-planner.ts";
 export { type Embedder, embedAll } from "./embeddings/embedder.ts";

@@ -95,6 +95,7 @@ export { type ToolScope, guardTools } from "./sdk/guard-tools.ts";
 export { guarded } from "./sdk/guarded.ts";
 export { type AgentRequest, registerAgent } from "./sdk/register-agent.ts";
 export { type InvalidReason, type ValidateResult, validate } from "./sdk/validate.ts";
+export { decodeBase64url } from "./token/base64url.ts";
 export {
   ACCESS_TOKEN_TYPE,
   type AccessTokenClaims,

@@ -51,7 +51,7 @@ export class RefusedAddress extends Error {
 export function checkedPost(target: Omit<WebhookTarget, "secret">): CheckedPost {
   const { allowPrivate = false } = target;
   const url = targetOf(target.url, allowPrivate);
-  const checked = checkedLookup(target.resolve ?? systemResolve, allowPrivate);
+  const checked = checkedLookup(target.resolve, allowPrivate);
   // An agent of its own: a connection that other code opened to the same host was not checked.
   const agent =
     url.protocol === "https:" ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
@@ -87,7 +87,8 @@ export function checkedPost(target: Omit<WebhookTarget, "secret">): CheckedPost 
   };
 }
 
-function targetOf(text: string, allowPrivate: boolean): URL {
+/** Throws `config_invalid` for an address that nothing may be sent to. */
+export function targetOf(text: string, allowPrivate: boolean): URL {
   const url = URL.parse(text);
   if (!url || !["http:", "https:"].includes(url.protocol) || url.username !== "" || url.password !== "")
     throw new DeputizeError("config_invalid", "a webhook's `url` is an https address without a password");
@@ -101,9 +102,9 @@ function targetOf(text: string, allowPrivate: boolean): URL {
 }
 
 /** Resolves names for connections, and refuses those that lead into a private network. */
-function checkedLookup(
-  resolve: NonNullable<WebhookTarget["resolve"]>,
-  allowPrivate: boolean,
+export function checkedLookup(
+  resolve: WebhookTarget["resolve"] = systemResolve,
+  allowPrivate = false,
 ): LookupFunction {
   const find = callbackify(
     async (hostname: string): Promise<readonly [LookupAddress, ...LookupAddress[]]> => {

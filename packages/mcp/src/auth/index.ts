@@ -17,7 +17,7 @@ export {
 export { productionSetting } from "./dev-tokens.ts";
 export { type JsonRequest, fetchJson, isLocalHttp, providerUrl } from "./fetch-json.ts";
 export { type KeySetOptions, providerMetadata, publishedKeys } from "./key-set.ts";
-export { publicKeyFromPem } from "./public-keys.ts";
+export { type VerificationKey, publicKeyFromPem, readPublicJwks } from "./public-keys.ts";
 export { CredentialExpired, CredentialRefusal, reasonsOf } from "./refusal.ts";
 export {
   ASYMMETRIC,
@@ -26,6 +26,7 @@ export {
   SYMMETRIC,
   type SymmetricAlgorithm,
   secretBytes,
+  signatureHolds,
 } from "./signature.ts";
 export { type TokenCache, tokenCache } from "./token-cache.ts";
 export { type KeySource, tokenCheck } from "./token-check.ts";

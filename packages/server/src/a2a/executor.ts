@@ -5,9 +5,10 @@
  * conversation is the caller's own: its id is derived from tenant, subject, agent and the context id the other
  * side chose, so a guessed context id opens nothing [SR-26]. The answer carries the run's label [SR-07]. A
  * run that waits for a person ends as `input-required` with the approval; it goes on by a message on the same
- * task that names the approval, which is looked up under the caller.
- * Does not: keep running when the calling side has left; nobody may act for an absent person without a
- * mandate [SR-14].
+ * task that names the approval, which is looked up under the caller. A task that is cancelled ends, in ten seconds at the
+ * latest, whatever its agent does; one that was finished by then stays finished.
+ * Does not: keep running when nobody listens any more, beyond what `RunHold` allows [SR-14]; undo what a cancelled
+ * run had begun.
  */
 import { type Message, type Part, type Task, TaskState, type TaskStatus } from "@a2a-js/sdk";
 import {
@@ -15,11 +16,12 @@ import {
   type AgentExecutor,
   type ExecutionEventBus,
   type RequestContext,
+  type ServerCallContext,
 } from "@a2a-js/sdk/server";
 import type { Agent, Approval, TurnEvent } from "@deputize/agent";
-import { type Clock, isDeputizeError, newId, stableId, systemClock, toProblem } from "@deputize/core";
+import { type Clock, DeputizeError, isDeputizeError, newId, stableId, systemClock, toProblem } from "@deputize/core";
 import { type Label, UNKNOWN_LABEL } from "@deputize/guardrails/flow";
-import { type AgentCall, callOf } from "./owner.ts";
+import { type AgentCall, callOf, taskOwner } from "./owner.ts";
 import {
   message,
   personOf,
@@ -30,14 +32,23 @@ import {
   turnPart,
   type TurnPart,
 } from "./parts.ts";
-import { TRANSIENT } from "./task-store.ts";
+import { TRANSIENT } from "./task-rules.ts";
+import type { TaskRuns } from "./task-runs.ts";
 
 export interface ExecutorOptions {
   readonly agent: Agent;
+  readonly runs: TaskRuns;
+  /** Asked every two seconds while a task is at work: whether it still is, for other processes too. */
+  readonly stillAtWork?: (taskId: string, context: ServerCallContext) => Promise<boolean>;
+  /** How long an agent that was asked to stop may take; 10,000 ms unless set. */
+  readonly graceMs?: number;
   readonly clock?: Clock;
   /** Hears of faults; callers are told only that there was one. */
   readonly onFault?: (error: unknown, requestId: string) => void;
 }
+
+const GRACE_MS = 10_000;
+const ASK_MS = 2_000;
 
 /** The specialist's conversation for a context of this caller. */
 function conversationFor(call: AgentCall, agent: string, contextId: string): string {
@@ -47,17 +58,13 @@ function conversationFor(call: AgentCall, agent: string, contextId: string): str
 
 /** Makes the executor of one agent. */
 export function createExecutor(options: ExecutorOptions): AgentExecutor {
-  const { agent, clock = systemClock } = options;
-  const running = new Map<string, AbortController>();
+  const { agent, runs, clock = systemClock } = options;
 
   async function execute(request: RequestContext, bus: ExecutionEventBus): Promise<void> {
     const call = callOf(request.context);
     const { taskId, contextId } = request;
-    const stop = new AbortController();
-    const onGone = (): void => stop.abort();
-    call.signal.addEventListener("abort", onGone, { once: true });
-    if (call.signal.aborted) stop.abort();
-    running.set(taskId, stop);
+    const run = runs.begin(taskOwner(call.caller), taskId, call.hold);
+    const asking = askElsewhere(taskId, request.context);
 
     const publishStatus = (state: TaskState, note?: Message): void => {
       const status: TaskStatus = { state, message: note, timestamp: new Date(clock.nowMs()).toISOString() };
@@ -89,18 +96,20 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
       const onLabel = (final: Label): void => {
         label = final;
       };
-      await forward(start(call, request, stop.signal, onLabel), turn, (part) => {
+      const played = forward(start(call, request, run.signal, onLabel), turn, (part) => {
         publishStatus(TaskState.TASK_STATE_WORKING, say([turnPart(part, shownTo(call, agent.name))], true));
       });
+      await withinGrace(played, run.signal, options.graceMs ?? GRACE_MS);
       end(label);
     } catch (error) {
-      if (!isDeputizeError(error)) options.onFault?.(error, call.requestId);
-      const text = stop.signal.aborted ? "stopped" : toProblem(error, call.requestId).detail;
-      const state = stop.signal.aborted ? TaskState.TASK_STATE_CANCELED : TaskState.TASK_STATE_FAILED;
+      if (!isDeputizeError(error) && !run.signal.aborted) options.onFault?.(error, call.requestId);
+      const text = run.signal.aborted ? "stopped" : toProblem(error, call.requestId).detail;
+      const state = run.signal.aborted ? TaskState.TASK_STATE_CANCELED : TaskState.TASK_STATE_FAILED;
       publishStatus(state, say([textPart(text, serverLabel(agent.name))], false));
     } finally {
-      running.delete(taskId);
-      call.signal.removeEventListener("abort", onGone);
+      clearInterval(asking);
+      run.end();
+      call.onEnded?.();
     }
 
     function end(label: Label): void {
@@ -148,6 +157,17 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
     }
   }
 
+  /** A task that was ended through another process stops here, too. */
+  function askElsewhere(taskId: string, context: ServerCallContext): NodeJS.Timeout | undefined {
+    const { stillAtWork } = options;
+    if (!stillAtWork) return undefined;
+    const ask = async (): Promise<void> => {
+      // A database that cannot be asked ends nothing.
+      if (!(await stillAtWork(taskId, context).catch(() => true))) runs.cancel(taskId);
+    };
+    return setInterval(() => void ask(), ASK_MS);
+  }
+
   function start(
     call: AgentCall,
     request: RequestContext,
@@ -182,12 +202,28 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
 
   return {
     execute,
-    async cancelTask(taskId, bus) {
-      // The run publishes its own end; a task that does not run here has no bus to be asked on.
-      void bus;
-      running.get(taskId)?.abort();
-    },
+    // The run publishes its own end; a task that does not run here has no bus to be asked on.
+    cancelTask: async (taskId) => runs.cancel(taskId),
   };
+}
+
+/** Waits for a turn, and after an abort no longer than `graceMs`. Throws when that is over. */
+async function withinGrace(played: Promise<void>, signal: AbortSignal, graceMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: (() => void) | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    onAbort = () => {
+      timer = setTimeout(() => reject(new DeputizeError("timeout", "stopped")), graceMs);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+  try {
+    await Promise.race([played, late]);
+  } finally {
+    clearTimeout(timer);
+    if (onAbort) signal.removeEventListener("abort", onAbort);
+  }
 }
 
 interface Gathered {

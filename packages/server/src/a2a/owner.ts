@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { ServerCallContext, type User } from "@a2a-js/sdk/server";
 import { type Caller, DeputizeError } from "@deputize/core";
 import type { AgentAuthority } from "@deputize/agent";
+import type { RunHold } from "./run-hold.ts";
 
 const CALL = "deputize.call";
 
@@ -19,8 +20,10 @@ export interface AgentCall {
   readonly requestId: string;
   /** The id of the request that all began with, where another agent of ours sent it. */
   readonly correlationId?: string;
-  /** Aborts when the calling side has left, or its authority ended. */
-  readonly signal: AbortSignal;
+  /** What a run of this call hangs on: it stops when all have left, or its authority ended. */
+  readonly hold: RunHold;
+  /** Called when its run has ended, whichever way. */
+  readonly onEnded?: () => void;
 }
 
 /** The owner key of a caller's tasks. */
@@ -31,7 +34,11 @@ export function taskOwner(caller: Caller): string {
 }
 
 /** The SDK's call context for a verified caller. */
-export function callContext(call: AgentCall, requestedVersion: string): ServerCallContext {
+export function callContext(
+  call: AgentCall,
+  requestedVersion: string,
+  requestedExtensions: string[] = [],
+): ServerCallContext {
   const owner = taskOwner(call.caller);
   const user: User = {
     get isAuthenticated() {
@@ -45,6 +52,7 @@ export function callContext(call: AgentCall, requestedVersion: string): ServerCa
     user,
     tenant: call.caller.tenant,
     requestedVersion,
+    requestedExtensions,
     state: new Map<string, unknown>([[CALL, call]]),
   });
 }
