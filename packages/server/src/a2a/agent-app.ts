@@ -31,10 +31,10 @@ export interface AgentAppOptions extends AgentEndpointOptions {
 }
 
 /** The longest body of a call. */
-export const MAX_CALL_BYTES = 256 * 1024;
+const MAX_CALL_BYTES = 256 * 1024;
 
 /** Throws `invalid_request` unless a call is sent as JSON (A2A 1.0 §9.1). */
-export function assertJsonType(contentType: string | null | undefined): void {
+function assertJsonType(contentType: string | null | undefined): void {
   if (!/^application\/json\s*(;|$)/i.test(contentType ?? ""))
     throw new DeputizeError("invalid_request", "send `Content-Type: application/json`");
 }

@@ -37,10 +37,7 @@ export interface AgentEndpointOptions {
   readonly agent: Agent;
   /** This agent's URL: what tokens for it must name in `aud`, and where the card says it is. */
   readonly audience: string;
-  readonly card: Pick<
-    AgentCardOptions,
-    "version" | "skills" | "documentationUrl" | "provider" | "security"
-  >;
+  readonly card: Pick<AgentCardOptions, "version" | "skills" | "documentationUrl" | "provider" | "security">;
   /** Keeps the tasks. Without it they are kept in this process, and gone with it. */
   readonly store?: Store;
   /** Signs the cards; without it they are not signed. */
@@ -180,7 +177,9 @@ export function agentEndpoint(options: AgentEndpointOptions): AgentEndpoint {
       if (call.tenant !== "" && call.tenant !== caller.tenant)
         throw new RequestMalformedError("unknown tenant");
       if (call.returnsAtOnce && lingerMs === 0)
-        throw new UnsupportedOperationError("this agent works while somebody waits; leave `returnImmediately`");
+        throw new UnsupportedOperationError(
+          "this agent works while somebody waits; leave `returnImmediately`",
+        );
       const { authority, correlationId } = request;
       const ours: AgentCall = {
         caller,

@@ -4,10 +4,11 @@
  * Guarantees: the text is made from the protocol's own fields, so that whatever else stands in a card is not covered, and by
  * `cardOfPayload` not used either: what counts of a signed card is read from the text that was signed.
  *
- * There are two forms. The specification keeps required fields that are empty and messages without fields; the protocol's own
- * libraries leave out whatever is empty. Where the two differ, a card of ours is signed in both, and either is taken.
+ * There are three forms. The specification keeps required fields that are empty and messages without fields; the protocol's
+ * libraries leave out whatever is empty. The one for JavaScript also leaves out the security schemes of a card that it has read, so that
+ * its signature says nothing of them: a card of ours is signed in that form too, for its users, and nothing is believed by it.
  */
-import { AgentCard } from "@a2a-js/sdk";
+import { AgentCard, canonicalizeAgentCard } from "@a2a-js/sdk";
 import { canonical } from "@deputize/audit";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -35,7 +36,9 @@ const REQUIRED = {
 /** As the specification writes it. */
 function specified(json: Json): Json {
   const each = (value: unknown, fields: Json): unknown =>
-    Array.isArray(value) ? value.map((one: unknown) => ({ ...fields, ...(isObject(one) ? one : {}) })) : value;
+    Array.isArray(value)
+      ? value.map((one: unknown) => ({ ...fields, ...(isObject(one) ? one : {}) }))
+      : value;
   const card: Json = { ...REQUIRED.card, ...json };
   const schemes = card["securitySchemes"];
   return {
@@ -44,7 +47,9 @@ function specified(json: Json): Json {
     skills: each(card["skills"], REQUIRED.skill),
     ...(isObject(card["provider"]) && { provider: { ...REQUIRED.provider, ...card["provider"] } }),
     ...(isObject(schemes) && {
-      securitySchemes: Object.fromEntries(Object.entries(schemes).map(([name, one]) => [name, withScopes(one)])),
+      securitySchemes: Object.fromEntries(
+        Object.entries(schemes).map(([name, one]) => [name, withScopes(one)]),
+      ),
     }),
   };
 }
@@ -61,7 +66,7 @@ function withScopes(scheme: unknown): unknown {
   return { ...scheme, oauth2SecurityScheme: { ...oauth2, flows: Object.fromEntries(flows) } };
 }
 
-/** As the protocol's libraries write it: nothing that is empty, all the way down. */
+/** As most of the protocol's libraries write it: nothing that is empty, all the way down. */
 function withoutEmpty(value: unknown): unknown {
   if (value === "" || value === null || value === undefined) return undefined;
   if (Array.isArray(value)) {
@@ -77,8 +82,8 @@ function withoutEmpty(value: unknown): unknown {
 }
 
 /**
- * The canonical texts of a card, one or two, the specification's first; `signatures` is in neither. Throws `TypeError` for what has
- * none, such as a card nested beyond reason.
+ * The canonical texts of a card that cover all of it, one or two, the specification's first; `signatures` is in none. Throws
+ * `TypeError` for what has none, such as a card nested beyond reason.
  */
 export function cardPayloads(card: AgentCard): readonly string[] {
   const { signatures: _, ...json } = AgentCard.toJSON(card) as Json;
@@ -88,6 +93,15 @@ export function cardPayloads(card: AgentCard): readonly string[] {
     throw new TypeError("the card has no canonical form", { cause });
   }
 }
+
+/** The text that the protocol's library for JavaScript makes of a card that it has read, where it covers less than ours. */
+export function partialPayload(card: AgentCard): string | undefined {
+  const text = canonicalizeAgentCard(card);
+  return cardPayloads(card).includes(text) ? undefined : text;
+}
+
+/** Stands in the header of a signature over `partialPayload`, so that it proves no card from which the rest was taken off. */
+export const PARTIAL = "urn:deputize:partial";
 
 /** The card that a canonical text says; without signatures. */
 export function cardOfPayload(payload: string): AgentCard {

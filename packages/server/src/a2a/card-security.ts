@@ -97,6 +97,8 @@ export function cardSecurity(
     throw new DeputizeError("config_invalid", "an agent's card names one way or more to prove who asks");
   return {
     securitySchemes: Object.fromEntries(named.map(([name, scheme]) => [name, { scheme: schemeOf(scheme) }])),
-    securityRequirements: named.map(([name, scheme]) => ({ schemes: { [name]: { list: scopesOf(scheme) } } })),
+    securityRequirements: named.map(([name, scheme]) => ({
+      schemes: { [name]: { list: scopesOf(scheme) } },
+    })),
   };
 }

@@ -9,7 +9,7 @@ import { type KeyObject, createPrivateKey, createPublicKey, sign } from "node:cr
 import type { AgentCard, AgentCardSignature } from "@a2a-js/sdk";
 import { type ProofJwk, jwkThumbprint } from "@deputize/client";
 import { DeputizeError } from "@deputize/core";
-import { cardPayloads } from "./card-payload.ts";
+import { PARTIAL, cardPayloads, partialPayload } from "./card-payload.ts";
 
 /** A private key: PEM text, a JWK, or Node's own. Ed25519 (`EdDSA`) or P-256 (`ES256`). */
 export type CardKey = string | Readonly<Record<string, unknown>> | KeyObject;
@@ -82,8 +82,13 @@ export async function cardSigner(options: CardSignerOptions): Promise<CardSigner
     throw new DeputizeError("config_invalid", "give one key for cards or more, each once");
   const jku = options.jku;
 
-  function signatureOf(payload: string, { privateKey, published }: Key): AgentCardSignature {
-    const header = { alg: published.alg, typ: "JOSE", kid: published.kid, ...(jku !== undefined && { jku }) };
+  function signatureOf(
+    payload: string,
+    { privateKey, published }: Key,
+    more: object = {},
+  ): AgentCardSignature {
+    const { alg, kid } = published;
+    const header = { alg, typ: "JOSE", kid, ...(jku !== undefined && { jku }), ...more };
     const encode = (text: string): string => Buffer.from(text).toString("base64url");
     const head = encode(JSON.stringify(header));
     const input = Buffer.from(`${head}.${encode(payload)}`);
@@ -97,7 +102,11 @@ export async function cardSigner(options: CardSignerOptions): Promise<CardSigner
   return {
     sign(card) {
       const payloads = cardPayloads(card);
-      const signatures = keys.flatMap((key) => payloads.map((payload) => signatureOf(payload, key)));
+      const partial = partialPayload(card);
+      const signatures = keys.flatMap((key) => [
+        ...payloads.map((payload) => signatureOf(payload, key)),
+        ...(partial === undefined ? [] : [signatureOf(partial, key, { [PARTIAL]: true })]),
+      ]);
       return { ...card, signatures };
     },
     jwks: { keys: keys.map((key) => key.published) },

@@ -20,7 +20,7 @@ import {
   signatureHolds,
 } from "@deputize/mcp/auth";
 import { z } from "zod";
-import { cardOfPayload, cardPayloads } from "./card-payload.ts";
+import { PARTIAL, cardOfPayload, cardPayloads } from "./card-payload.ts";
 
 export interface CardTrust {
   /** Keys that were handed over by another way than the card's: a JWK set. */
@@ -46,7 +46,7 @@ export interface CardVerifier {
 }
 
 /** Each costs a check that a stranger can ask for. */
-const MAX_SIGNATURES = 8;
+const MAX_SIGNATURES = 12;
 const MAX_HEADER = 2048;
 
 const Header = z.looseObject({
@@ -55,8 +55,8 @@ const Header = z.looseObject({
   typ: z.string().max(64).optional(),
   jku: z.string().max(2048).optional(),
 });
-/** They bring a key, or change what is signed. */
-const REFUSED_MEMBERS = ["crit", "b64", "zip", "enc", "jwk", "x5c", "x5u"];
+/** They bring a key, or change what is signed; or the signature is of a part. */
+const REFUSED_MEMBERS = ["crit", "b64", "zip", "enc", "jwk", "x5c", "x5u", PARTIAL];
 const TYPES = [undefined, "jose", "jose+json"];
 
 interface ReadHeader {
@@ -97,7 +97,9 @@ export function cardVerifier(options: CardVerifierOptions): CardVerifier {
     throw new DeputizeError("config_invalid", "say whose cards are believed: `jwks`, or `jwksUrls`");
 
   async function candidates({ alg, kid, jku }: ReadHeader): Promise<readonly KeyObject[]> {
-    const known = pinned.filter((key) => key.kid === kid && key.algorithms.includes(alg)).map(({ key }) => key);
+    const known = pinned
+      .filter((key) => key.kid === kid && key.algorithms.includes(alg))
+      .map(({ key }) => key);
     // A pinned name means the pinned key, whatever others publish under it.
     if (known.length > 0) return known;
     if (jku !== undefined) return (await published.get(jku)?.find({ alg, kid })) ?? [];
@@ -107,7 +109,8 @@ export function cardVerifier(options: CardVerifierOptions): CardVerifier {
 
   return {
     async verify(card) {
-      if (card.signatures.length === 0) throw new DeputizeError("forbidden", "the agent's card is not signed");
+      if (card.signatures.length === 0)
+        throw new DeputizeError("forbidden", "the agent's card is not signed");
       if (card.signatures.length > MAX_SIGNATURES)
         throw new DeputizeError("forbidden", `an agent's card has ${MAX_SIGNATURES} signatures at most`);
       const payloads = payloadsOf(card).map((text) => ({
@@ -125,7 +128,10 @@ export function cardVerifier(options: CardVerifierOptions): CardVerifier {
           if (held) return { card: cardOfPayload(held.text), kid: header.kid };
         }
       }
-      throw new DeputizeError("forbidden", "no signature of the agent's card is by a key that is trusted here");
+      throw new DeputizeError(
+        "forbidden",
+        "no signature of the agent's card is by a key that is trusted here",
+      );
     },
   };
 }

@@ -19,7 +19,15 @@ import {
   type ServerCallContext,
 } from "@a2a-js/sdk/server";
 import type { Agent, Approval, TurnEvent } from "@deputize/agent";
-import { type Clock, DeputizeError, isDeputizeError, newId, stableId, systemClock, toProblem } from "@deputize/core";
+import {
+  type Clock,
+  DeputizeError,
+  isDeputizeError,
+  newId,
+  stableId,
+  systemClock,
+  toProblem,
+} from "@deputize/core";
 import { type Label, UNKNOWN_LABEL } from "@deputize/guardrails/flow";
 import { type AgentCall, callOf, taskOwner } from "./owner.ts";
 import {

@@ -48,10 +48,13 @@ const CardForm = z.looseObject({
     .min(1)
     .max(20),
   securitySchemes: z.record(text(200), z.looseObject({})).optional(),
-  skills: z.array(named.partial({ description: true, tags: true })).max(200).optional(),
+  skills: z
+    .array(named.partial({ description: true, tags: true }))
+    .max(200)
+    .optional(),
   signatures: z
     .array(z.looseObject({ protected: text(2048), signature: text(4096) }))
-    .max(8)
+    .max(12)
     .optional(),
 });
 
@@ -63,7 +66,7 @@ export function readCard(input: unknown): AgentCard {
 }
 
 /** Where an agent's card is. Throws `config_invalid` for an address that is neither https nor on this machine. */
-export function cardUrlOf(address: AgentAddress): URL {
+function cardUrlOf(address: AgentAddress): URL {
   const base = providerUrl(address.url, "an agent's address");
   if (base.search) throw new DeputizeError("config_invalid", "an agent's address holds no query");
   if (address.cardUrl !== undefined) return providerUrl(address.cardUrl, "the address of an agent's card");
@@ -96,7 +99,7 @@ export async function fetchAgentCard(
 }
 
 /** Throws `forbidden` unless a card is of this agent and serves it, in this version, at this address. */
-export function assertCardOf(card: AgentCard, address: AgentAddress): void {
+function assertCardOf(card: AgentCard, address: AgentAddress): void {
   if (card.name !== address.name) throw new DeputizeError("forbidden", "the card is of another agent");
   const serves = card.supportedInterfaces.some(
     ({ url, protocolBinding, protocolVersion, tenant }) =>
@@ -106,5 +109,8 @@ export function assertCardOf(card: AgentCard, address: AgentAddress): void {
       tenant === "",
   );
   if (!serves)
-    throw new DeputizeError("forbidden", "the card does not serve A2A 1.0 by JSON-RPC at the agent's address");
+    throw new DeputizeError(
+      "forbidden",
+      "the card does not serve A2A 1.0 by JSON-RPC at the agent's address",
+    );
 }

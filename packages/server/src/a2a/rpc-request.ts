@@ -184,7 +184,8 @@ function readSend(request: SendMessageRequest): Read {
 
 function assertMessage(message: Message): void {
   if (message.messageId === "") throw new RequestMalformedError("`message.messageId` is required");
-  for (const name of ["messageId", "contextId", "taskId"] as const) assertId(message[name], `message.${name}`);
+  for (const name of ["messageId", "contextId", "taskId"] as const)
+    assertId(message[name], `message.${name}`);
   if (message.role !== Role.ROLE_USER) throw new RequestMalformedError("`message.role` is `ROLE_USER`");
   const { parts } = message;
   if (parts.length === 0 || parts.length > MAX_PARTS || message.referenceTaskIds.length > MAX_PARTS)

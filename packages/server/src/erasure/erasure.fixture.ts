@@ -68,6 +68,11 @@ export async function erasureWorld(): Promise<ErasureWorld> {
        VALUES ('default', $1, sha256($2), '{otp}', now(), now() + interval '1 day')`,
     ])
       await store.ownerQuery(`INSERT INTO ${into}`, [id, Buffer.from(name)]);
+    await store.ownerQuery(
+      `INSERT INTO registry.agents (id, tenant, owner_id, name, url, card, kid, skills, state, registered, checked, next_check)
+       VALUES ($1, 'default', $2, $3, $4, '{}', 'k', '{}', 'healthy', now(), now(), now())`,
+      [newId(), id, `${name}'s agent`, `https://${name}.example/agent`],
+    );
   }
 
   async function fill(name: PersonName): Promise<Visitor> {
