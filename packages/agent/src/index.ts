@@ -133,11 +133,13 @@ export { type EndpointOptions, endpointEmbedder, modelEmbedder } from "./embeddi
 export { sentenceEmbedder, transformersEmbedder } from "./embeddings/threaded-embedder.ts";
 export {
   type Conversation,
+  type ConversationFacts,
   type ConversationStore,
   type ConversationSummary,
   type Conversations,
   type ErasedConversations,
   type ExportRecord,
+  type KeptMessage,
   type Message,
   SessionAccessDeniedError,
 } from "./conversations/conversation-store.ts";

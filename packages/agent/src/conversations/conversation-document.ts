@@ -9,7 +9,7 @@ import { DeputizeError } from "@deputize/core";
 import { type Label, parseLabel } from "@deputize/guardrails/flow";
 import { z } from "zod";
 import type { Approval, Card, Step } from "../events.ts";
-import type { ConversationSummary, Message, StoredMessage } from "./conversation-store.ts";
+import type { ConversationFacts, ConversationSummary, Message, StoredMessage } from "./conversation-store.ts";
 import { toJsonb } from "./jsonb.ts";
 
 const RUN = z.strictObject({
@@ -37,6 +37,10 @@ const DOCUMENT = z.strictObject({
   /** Removed: its messages are gone, and its id opens nothing. */
   deleted: z.boolean(),
   runs: z.array(RUN),
+  /** What programs keep with it. */
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  state: z.record(z.string(), z.unknown()).optional(),
+  stateVersion: z.number().int().min(0).optional(),
 });
 
 const list = <T>() => z.array(z.custom<T>((item) => item !== undefined));
@@ -56,6 +60,7 @@ const MESSAGE = z.strictObject({
   tokens_in: z.number(),
   tokens_out: z.number(),
   created: z.string(),
+  removed: z.literal(true).optional(),
 });
 
 export type RunEntry = z.output<typeof RUN> & { readonly label: Label };
@@ -86,8 +91,8 @@ export function countRuns(json: string): number {
 
 /** Throws `internal`. */
 export function loadMessage(json: string): StoredMessage {
-  const { agent_name, ...message } = parse(MESSAGE, json);
-  return { ...message, ...(agent_name !== undefined && { agent_name }) };
+  const { agent_name, removed, ...message } = parse(MESSAGE, json);
+  return { ...message, ...(agent_name !== undefined && { agent_name }), ...(removed && { removed }) };
 }
 
 export const summaryOf = ({ id, title, lastMessage }: ConversationDocument): ConversationSummary => ({
@@ -96,9 +101,17 @@ export const summaryOf = ({ id, title, lastMessage }: ConversationDocument): Con
   last_message: new Date(lastMessage).toISOString(),
 });
 
+export const factsOf = (document: ConversationDocument): ConversationFacts => ({
+  ...summaryOf(document),
+  created: new Date(document.created).toISOString(),
+  metadata: document.metadata ?? {},
+  state: document.state ?? {},
+  version: document.stateVersion ?? 0,
+});
+
 /** The message as a person sees it. */
 export function shownMessage(message: StoredMessage): Message {
-  const { run: _run, label: _label, tokens_in: _in, tokens_out: _out, ...shown } = message;
+  const { run: _run, label: _label, tokens_in: _in, tokens_out: _out, removed: _removed, ...shown } = message;
   return shown;
 }
 

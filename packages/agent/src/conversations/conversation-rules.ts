@@ -7,22 +7,34 @@
  */
 import { type Clock, DeputizeError, newId } from "@deputize/core";
 import type { Label } from "@deputize/guardrails/flow";
-import { type ConversationDocument, type RunEntry, summaryOf } from "./conversation-document.ts";
+import {
+  type ConversationDocument,
+  type RunEntry,
+  factsOf,
+  shownMessage,
+  summaryOf,
+} from "./conversation-document.ts";
 import {
   type AssistantMessage,
   CUT_OFF,
   type ClaimedTurn,
+  type ConversationFacts,
   type ConversationSummary,
+  type Conversations,
+  type KeptMessage,
   LEASE_MS,
+  type Message,
   type RunKey,
   type RunRow,
   type Runs,
   SessionAccessDeniedError,
   type StoredMessage,
   conversationBusy,
+  conversationTaken,
   nothingWaits,
   runEndedElsewhere,
   runNotFound,
+  stateMovedOn,
 } from "./conversation-store.ts";
 import { history } from "./history.ts";
 import { storableText } from "./jsonb.ts";
@@ -153,6 +165,22 @@ function running(document: ConversationDocument, { runId }: RunKey): RunEntry {
   return run;
 }
 
+const newDocument = (
+  key: { readonly agent: string; readonly conversationId: string },
+  title: string,
+  now: number,
+): ConversationDocument => ({
+  version: 1,
+  agent: key.agent,
+  id: key.conversationId,
+  title,
+  created: now,
+  lastMessage: now,
+  lastSeq: 0,
+  deleted: false,
+  runs: [],
+});
+
 /** `earlier`: the newest messages, oldest first, as many as the turn wants. */
 export function claimTurn(
   before: Document,
@@ -163,17 +191,7 @@ export function claimTurn(
 ): Change<ClaimedTurn> {
   const now = clock.nowMs();
   if (!before && turn.mustExist && turn.conversationId !== undefined) throw new SessionAccessDeniedError();
-  const begun: ConversationDocument = before ?? {
-    version: 1,
-    agent: key.agent,
-    id: key.conversationId,
-    title: titleOf(turn.message),
-    created: now,
-    lastMessage: now,
-    lastSeq: 0,
-    deleted: false,
-    runs: [],
-  };
+  const begun = before ?? newDocument(key, titleOf(turn.message), now);
   const alive = expireDeadRuns(existing(begun), clock);
   refuseIfBusy(alive.document);
   const runId = newId(clock);
@@ -281,9 +299,58 @@ export function rename(before: Document, title: string): Change<ConversationSumm
 
 /** What stays is that the id is taken. */
 export function remove(before: Document): Change<void> {
-  return {
-    document: { ...existing(before), title: "", deleted: true, runs: [] },
-    append: [],
-    answer: undefined,
+  const { metadata: _metadata, state: _state, stateVersion: _version, ...rest } = existing(before);
+  return { document: { ...rest, title: "", deleted: true, runs: [] }, append: [], answer: undefined };
+}
+
+export function begin(
+  before: Document,
+  key: { readonly agent: string; readonly conversationId: string },
+  { title, metadata = {} }: NonNullable<Parameters<Conversations["begin"]>[1]>,
+  clock: Clock,
+): Change<ConversationFacts> {
+  if (before) throw conversationTaken();
+  const name = title === undefined ? titleOf("") : parseTitle(title);
+  const document = { ...newDocument(key, name, clock.nowMs()), metadata };
+  return { document, append: [], answer: factsOf(document) };
+}
+
+/** Messages that no turn made. They count as one run that is over. */
+export function append(
+  before: Document,
+  messages: readonly KeptMessage[],
+  clock: Clock,
+): Change<readonly Message[]> {
+  const alive = expireDeadRuns(existing(before), clock);
+  refuseIfBusy(alive.document);
+  let { document } = alive;
+  const run = newId(clock);
+  const appended = messages.map(({ role, content, label }) => {
+    const said = say(document, run, role, plainMessage(content, label), clock);
+    document = said.document;
+    return said.message;
+  });
+  return { document, append: [...alive.append, ...appended], answer: appended.map(shownMessage) };
+}
+
+/** Nothing of the document changes: it says that no turn runs, which could have read the message. */
+export function unchanged(before: Document): Change<void> {
+  const document = existing(before);
+  refuseIfBusy(document);
+  return { document, append: [], answer: undefined };
+}
+
+export function setFacts(
+  before: Document,
+  { metadata, state, expected }: Parameters<Conversations["setFacts"]>[2],
+): Change<ConversationFacts> {
+  const document = existing(before);
+  const version = document.stateVersion ?? 0;
+  if (expected !== undefined && expected !== version) throw stateMovedOn();
+  const changed: ConversationDocument = {
+    ...document,
+    ...(metadata && { metadata }),
+    ...(state && { state, stateVersion: version + 1 }),
   };
+  return { document: changed, append: [], answer: factsOf(changed) };
 }

@@ -47,6 +47,8 @@ export interface StoredMessage extends Message {
   readonly label: Label;
   readonly tokens_in: number;
   readonly tokens_out: number;
+  /** Taken out: only its place is left. */
+  readonly removed?: true;
 }
 
 /** One line of an export. A conversation's messages follow it, oldest first. */
@@ -58,7 +60,52 @@ export type ExportRecord =
     })
   | (StoredMessage & { readonly kind: "message"; readonly agent: string; readonly conversation: string });
 
+/** What programs keep with a conversation. Nothing of it is in the model's context, and no authority comes from it. */
+export interface ConversationFacts extends ConversationSummary {
+  /** RFC 3339. */
+  readonly created: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly state: Readonly<Record<string, unknown>>;
+  /** Counts the changes of `state`. */
+  readonly version: number;
+}
+
+/** A message that is kept without a turn. */
+export interface KeptMessage {
+  readonly role: "user" | "assistant";
+  readonly content: string;
+  readonly label: Label;
+}
+
 export interface Conversations {
+  /** Begins one in which nothing was said yet. Throws `conflict` when the caller has one under this id, or had. */
+  begin(
+    caller: Caller,
+    conversation?: {
+      readonly id?: string;
+      readonly title?: string;
+      readonly metadata?: Readonly<Record<string, unknown>>;
+    },
+  ): Promise<ConversationFacts>;
+  /** Appends messages that no turn makes, in their order; later turns read them. Throws as `get`, and `conflict` while a turn runs. */
+  append(caller: Caller, id: string, messages: readonly KeptMessage[]): Promise<readonly Message[]>;
+  /** Takes a message out, for readers, exports and later turns alike. Throws as `get`, and `conflict` while a turn runs. */
+  removeMessage(caller: Caller, id: string, messageId: string): Promise<void>;
+  /** Throws as `get`. */
+  facts(caller: Caller, id: string): Promise<ConversationFacts>;
+  /**
+   * Replaces metadata, or state; `expected` is the version of the state that it replaces. Throws as `get`, and `conflict` when the
+   * state has moved on.
+   */
+  setFacts(
+    caller: Caller,
+    id: string,
+    facts: {
+      readonly metadata?: Readonly<Record<string, unknown>>;
+      readonly state?: Readonly<Record<string, unknown>>;
+      readonly expected?: number;
+    },
+  ): Promise<ConversationFacts>;
   /** Newest first, 50 a page unless told, 100 at most; `next` is the cursor of the following page. */
   list(
     caller: Caller,
@@ -214,6 +261,18 @@ export function conversationBusy(): DeputizeError {
     "conflict",
     "this conversation is still busy with an earlier message; wait for it or stop it",
   );
+}
+
+export function stateMovedOn(): DeputizeError {
+  return new DeputizeError("conflict", "the state was changed meanwhile; read it again, then change that");
+}
+
+export function conversationTaken(): DeputizeError {
+  return new DeputizeError("conflict", "there is, or was, a conversation under this id; choose another");
+}
+
+export function messageNotFound(): DeputizeError {
+  return new DeputizeError("not_found", "there is no such message");
 }
 
 /** Another run took the conversation over: what this one did later is not its word. */

@@ -51,6 +51,8 @@ export interface DocumentBackend {
     id: string,
     page: { readonly before?: number | undefined; readonly after?: number; readonly limit: number },
   ): Promise<readonly StoredMessage[]>;
+  /** Puts a message in the place of the one with its number; nothing when there is none any more. */
+  replaceMessage(room: Room, id: string, message: StoredMessage): Promise<void>;
   /** The agents with which somebody has conversations. */
   agents(owner: Owner): Promise<readonly string[]>;
   /** The ids of all conversations that are not deleted. */

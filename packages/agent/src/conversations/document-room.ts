@@ -6,14 +6,22 @@
  * messages are never lost or doubled [PR-D25] [PR-D28]. Trouble of the store is `unavailable`, never an empty answer [PR-D29].
  */
 import { type Caller, type Clock, isUuid, newId } from "@deputize/core";
-import { type ConversationDocument, aliasesOf, shownMessage, summaryOf } from "./conversation-document.ts";
+import {
+  type ConversationDocument,
+  aliasesOf,
+  factsOf,
+  shownMessage,
+  summaryOf,
+} from "./conversation-document.ts";
 import * as rules from "./conversation-rules.ts";
 import {
   type ConversationRoom,
   type ConversationStore,
   type ExportRecord,
   SessionAccessDeniedError,
+  type StoredMessage,
   conversationBusy,
+  messageNotFound,
   nothingWaits,
   runNotFound,
   storeFault,
@@ -103,7 +111,8 @@ function documentRoom(backend: DocumentBackend, agent: string, clock: Clock): Co
       const conversationId = turn.conversationId ?? generateSessionId();
       return apply(caller, conversationId, async (before) => {
         const room = roomOf(caller);
-        const earlier = before ? await backend.messages(room, conversationId, { limit: turn.history }) : [];
+        const read = before ? await backend.messages(room, conversationId, { limit: turn.history }) : [];
+        const earlier = read.filter(({ removed }) => removed !== true);
         return rules.claimTurn(before, { agent, conversationId }, turn, earlier, clock);
       });
     },
@@ -135,8 +144,9 @@ function documentRoom(backend: DocumentBackend, agent: string, clock: Clock): Co
         const { title } = await readable(backend, roomOf(caller), id);
         const size = messagesAPage(limit);
         const found = await backend.messages(roomOf(caller), id, { before, limit: size + 1 });
-        const messages = found.slice(-size).map(shownMessage);
-        const earlier = found.length > size ? messages[0]?.seq : undefined;
+        const page = found.slice(-size);
+        const messages = page.filter(({ removed }) => removed !== true).map(shownMessage);
+        const earlier = found.length > size ? page[0]?.seq : undefined;
         return { id, title, messages, ...(earlier !== undefined && { earlier }) };
       }),
     rename: async (caller, id, title) => {
@@ -144,6 +154,20 @@ function documentRoom(backend: DocumentBackend, agent: string, clock: Clock): Co
       return apply(caller, id, (before) => rules.rename(before, clean));
     },
     delete: (caller, id) => apply(caller, id, rules.remove),
+    begin: (caller, { id = generateSessionId(), ...conversation } = {}) =>
+      apply(caller, id, (before) => rules.begin(before, { agent, conversationId: id }, conversation, clock)),
+    append: (caller, id, messages) => apply(caller, id, (before) => rules.append(before, messages, clock)),
+    facts: (caller, id) => guarded(async () => factsOf(await readable(backend, roomOf(caller), id))),
+    setFacts: (caller, id, facts) => apply(caller, id, (before) => rules.setFacts(before, facts)),
+    removeMessage: (caller, id, messageId) =>
+      guarded(async () => {
+        const room = roomOf(caller);
+        await readable(backend, room, id);
+        const found = await messageOf(backend, room, id, messageId);
+        // Written as it is, under its version: no turn has read the message and none begins meanwhile.
+        await apply(caller, id, rules.unchanged);
+        await backend.replaceMessage(room, id, emptied(found));
+      }),
     export: (caller, id) =>
       exported(backend, caller, async () => {
         if (id === undefined) return refsOf(backend, roomOf(caller));
@@ -152,6 +176,33 @@ function documentRoom(backend: DocumentBackend, agent: string, clock: Clock): Co
       }),
   };
 }
+
+/** Throws `not_found`. Reads from the newest on, since that is what people take back. */
+async function messageOf(
+  backend: DocumentBackend,
+  room: Room,
+  id: string,
+  messageId: string,
+): Promise<StoredMessage> {
+  for (let before: number | undefined; ;) {
+    const page = await backend.messages(room, id, { before, limit: EXPORT_PAGE });
+    const found = page.find((message) => message.id === messageId && message.removed !== true);
+    if (found) return found;
+    const first = page[0];
+    if (!first || first.seq <= 1) throw messageNotFound();
+    before = first.seq;
+  }
+}
+
+/** What is left of a message that was taken out: its place. */
+const emptied = (message: StoredMessage): StoredMessage => ({
+  ...message,
+  content: "",
+  cards: [],
+  steps: [],
+  approvals: [],
+  removed: true,
+});
 
 async function readable(backend: DocumentBackend, room: Room, id: string): Promise<ConversationDocument> {
   const found = isUuid(id) ? await backend.read(room, id) : undefined;

@@ -32,7 +32,7 @@ export async function* exportRecords(
       const messages = await source.messagesAfter(ref, seq);
       const last = messages.at(-1);
       if (!last) break;
-      for (const message of messages)
+      for (const message of messages.filter(({ removed }) => removed !== true))
         yield { kind: "message", agent: ref.agent, conversation: ref.id, ...message };
       seq = last.seq;
     }

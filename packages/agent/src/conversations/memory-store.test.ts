@@ -4,6 +4,7 @@ import { alice, bob } from "../agent.fixture.ts";
 import { START, answer, contents, openRoom, talk, turnOf, waitingTurn } from "./contract.fixture.ts";
 import { agentTurnContract } from "./agent-turn.contract.ts";
 import { conversationKeepingContract } from "./conversation-keeping.contract.ts";
+import { conversationThreadsContract } from "./conversation-threads.contract.ts";
 import { conversationStoreContract } from "./conversation-store.contract.ts";
 import { InMemoryConversationStore } from "./memory-store.ts";
 
@@ -13,6 +14,7 @@ const open = async () => {
 };
 conversationStoreContract("in memory", open);
 conversationKeepingContract("in memory", open);
+conversationThreadsContract("in memory", open);
 agentTurnContract("in memory", open);
 
 describe("conversations in memory are bounded", () => {

@@ -134,6 +134,15 @@ export function memoryBackend(bounds: z.output<typeof OPTIONS>): DocumentBackend
           : all.filter(({ seq }) => before === undefined || seq < before).slice(-limit);
       return found.map(({ text }) => loadMessage(text));
     },
+    replaceMessage: async (room, id, message) => {
+      const key = conversationKey(room, id);
+      const entry = entries.get(key);
+      if (!entry) return;
+      const messages = entry.messages.map((one) =>
+        one.seq === message.seq ? { seq: one.seq, text: dumpJson(message) } : one,
+      );
+      entries.set(key, { ...entry, messages });
+    },
     agents: async (owner) => {
       const key = ownerKey(owner);
       return [...new Set([...entries.values()].filter((one) => one.owner === key).map(({ agent }) => agent))];

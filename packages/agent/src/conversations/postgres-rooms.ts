@@ -6,9 +6,7 @@
  * its content in a second one, by the only role that may [SR-03]; where that fails, an erasure takes it later.
  */
 import { type Caller, type Clock, isUuid } from "@deputize/core";
-import { parseLabel } from "@deputize/guardrails/flow";
 import type { Store, Tx } from "@deputize/store";
-import type { Approval, Card, Step } from "../events.ts";
 import { shownMessage } from "./conversation-document.ts";
 import { parseTitle } from "./conversation-rules.ts";
 import {
@@ -16,12 +14,12 @@ import {
   type Conversations,
   type ExportRecord,
   SessionAccessDeniedError,
-  type StoredMessage,
   storeFault,
 } from "./conversation-store.ts";
 import { type ConversationRef, exportRecords } from "./export-records.ts";
 import { conversationsAPage, messagesAPage, pageOf, readCursor } from "./pages.ts";
 import { erase } from "./postgres-erase.ts";
+import { type MessageRow, MESSAGE, storedMessage } from "./postgres-message.ts";
 
 const EXPORT_PAGE = 500;
 
@@ -31,41 +29,18 @@ interface SummaryRow {
   last_message: Date;
 }
 
-interface MessageRow {
-  id: string;
-  seq: number;
-  run: string;
-  role: "user" | "assistant";
-  content: string;
-  agent_name: string | null;
-  agents_involved: string[];
-  cards: Card[];
-  steps: Step[];
-  approvals: Approval[];
-  label: unknown;
-  tokens_in: number;
-  tokens_out: number;
-  created: Date;
-}
-
-const MESSAGE = `id, seq, run, role, content, agent_name, agents_involved, cards, steps, approvals, label, tokens_in,
-  tokens_out, created`;
-
 const summary = (row: SummaryRow): ConversationSummary => ({
   id: row.id,
   title: row.title,
   last_message: new Date(row.last_message).toISOString(),
 });
 
-const storedMessage = ({ agent_name, label, created, ...row }: MessageRow): StoredMessage => ({
-  ...row,
-  ...(agent_name !== null && { agent_name }),
-  label: parseLabel(label),
-  created: new Date(created).toISOString(),
-});
-
 /** The conversations that `agent` has with its callers. */
-export function createConversations(store: Store, agent: string, clock: Clock): Conversations {
+export function createConversations(
+  store: Store,
+  agent: string,
+  clock: Clock,
+): Omit<Conversations, "begin" | "append" | "removeMessage" | "facts" | "setFacts"> {
   const read = <T>(caller: Caller, work: (tx: Tx) => Promise<T>): Promise<T> =>
     store.asCaller(caller, work).catch(fault);
 
@@ -105,7 +80,12 @@ export function createConversations(store: Store, agent: string, clock: Clock): 
     rename: async (caller, id, title) => change(caller, id, "title = $3", parseTitle(title)),
 
     delete: async (caller, id) => {
-      await change(caller, id, "title = '-', deleted = $3", new Date(clock.nowMs()));
+      await change(
+        caller,
+        id,
+        "title = '-', metadata = '{}', state = '{}', deleted = $3",
+        new Date(clock.nowMs()),
+      );
       await erase(store, caller, { agent, id });
     },
 

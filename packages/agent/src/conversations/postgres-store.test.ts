@@ -6,6 +6,7 @@ import { alice, bob, openAgentStore } from "../agent.fixture.ts";
 import { agentTurnContract } from "./agent-turn.contract.ts";
 import { START, contents, openRoom, talk } from "./contract.fixture.ts";
 import { conversationKeepingContract } from "./conversation-keeping.contract.ts";
+import { conversationThreadsContract } from "./conversation-threads.contract.ts";
 import { conversationStoreContract } from "./conversation-store.contract.ts";
 import { PostgresConversationStore } from "./postgres-store.ts";
 
@@ -23,6 +24,7 @@ const open = async () => {
 };
 conversationStoreContract("postgres", open);
 conversationKeepingContract("postgres", open);
+conversationThreadsContract("postgres", open);
 agentTurnContract("postgres", open);
 
 describe("who may remove conversations in Postgres [SR-03]", () => {

@@ -4,6 +4,7 @@ import type { ConversationStore } from "./conversation-store.ts";
 import { erase } from "./postgres-erase.ts";
 import { createConversations, exported, refsOf } from "./postgres-rooms.ts";
 import { createRuns } from "./postgres-runs.ts";
+import { createThreads } from "./postgres-threads.ts";
 
 /** `store` has `agentMigrations` among its migrations. */
 export class PostgresConversationStore implements ConversationStore {
@@ -17,6 +18,7 @@ export class PostgresConversationStore implements ConversationStore {
   open: ConversationStore["open"] = (agent, clock) => ({
     ...createRuns(this.#store, agent, clock),
     ...createConversations(this.#store, agent, clock),
+    ...createThreads(this.#store, agent, clock),
   });
 
   export: ConversationStore["export"] = (caller) => exported(this.#store, caller, (tx) => refsOf(tx));

@@ -21,6 +21,13 @@ if ttl > 0 then
 end
 return 1`;
 
+/** Keys: messages. Puts a message in the place of the n-th, counted from 0. */
+export const REPLACE = `
+local at = tonumber(ARGV[1])
+if at >= redis.call('LLEN', KEYS[1]) then return 0 end
+redis.call('LSET', KEYS[1], at, ARGV[2])
+return 1`;
+
 /** Keys: document, index. A conversation whose time is over leaves the list, unless it was begun anew meanwhile. */
 export const FORGET_EXPIRED = `
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) end

@@ -6,6 +6,7 @@ import { alice, bob } from "../agent.fixture.ts";
 import { AGENT, START, openRoom, talk, turnOf, waitingTurn } from "./contract.fixture.ts";
 import { agentTurnContract } from "./agent-turn.contract.ts";
 import { conversationKeepingContract } from "./conversation-keeping.contract.ts";
+import { conversationThreadsContract } from "./conversation-threads.contract.ts";
 import { claimTurn } from "./conversation-rules.ts";
 import { conversationStoreContract } from "./conversation-store.contract.ts";
 import { RedisConversationStore, redisBackend } from "./redis-store.ts";
@@ -59,6 +60,7 @@ if (url !== undefined) {
   };
   conversationStoreContract("redis", open);
   conversationKeepingContract("redis", open);
+  conversationThreadsContract("redis", open);
   agentTurnContract("redis", open);
 
   describe("conversations in Redis", () => {

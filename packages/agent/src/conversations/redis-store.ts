@@ -13,7 +13,7 @@ import { aliasesOf, dumpJson, loadDocument, loadMessage } from "./conversation-d
 import type { ConversationStore, ErasedConversations, Owner } from "./conversation-store.ts";
 import { type DocumentBackend, type Room, conversationKey, ownerKey, roomKey } from "./document-backend.ts";
 import { documentStore } from "./document-room.ts";
-import { ERASE, FORGET_EXPIRED, FORGET_ROOM, WRITE } from "./redis-scripts.ts";
+import { ERASE, FORGET_EXPIRED, FORGET_ROOM, REPLACE, WRITE } from "./redis-scripts.ts";
 import { storeOptions } from "./store-options.ts";
 
 const OPTIONS = z.strictObject({
@@ -156,6 +156,9 @@ export function redisBackend(redis: RedisClient, prefix: string, ttlMs: number):
         from = Math.max(0, to - limit + 1);
       }
       return (await redis.lrange(key, from, to)).map(loadMessage);
+    },
+    replaceMessage: async (room, id, message) => {
+      await redis.eval(REPLACE, 1, messagesKey(room, id), message.seq - 1, dumpJson(message));
     },
     agents: async (owner) => (await redis.smembers(agentsKey(owner))).toSorted(),
     ids: (room) => redis.zrangebyscore(indexKey(room), 0, "+inf"),

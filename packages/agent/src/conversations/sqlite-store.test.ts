@@ -8,6 +8,7 @@ import { alice } from "../agent.fixture.ts";
 import { START, contents, openRoom, talk } from "./contract.fixture.ts";
 import { agentTurnContract } from "./agent-turn.contract.ts";
 import { conversationKeepingContract } from "./conversation-keeping.contract.ts";
+import { conversationThreadsContract } from "./conversation-threads.contract.ts";
 import { conversationStoreContract } from "./conversation-store.contract.ts";
 import { SqliteConversationStore } from "./sqlite-store.ts";
 
@@ -38,6 +39,7 @@ const open = async () => {
 };
 conversationStoreContract("sqlite", open);
 conversationKeepingContract("sqlite", open);
+conversationThreadsContract("sqlite", open);
 agentTurnContract("sqlite", open);
 
 describe("conversations in a file", () => {

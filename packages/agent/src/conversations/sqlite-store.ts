@@ -204,6 +204,11 @@ function sqliteBackend(database: DatabaseSync): DocumentBackend {
             );
       return rows.map(({ message }) => loadMessage(message));
     },
+    replaceMessage: async (room, id, message) => {
+      const [body, key] = [dumpJson(message), conversationKey(room, id)];
+      write(() => run("UPDATE messages SET message = ? WHERE key = ? AND seq = ?", body, key, message.seq));
+      emptyLog();
+    },
     agents: async (owner) =>
       all<{ agent: string }>(
         "SELECT DISTINCT agent FROM conversations WHERE owner = ? ORDER BY agent",

@@ -22,6 +22,10 @@ import { ApiError, type ErrorOptions, errorResponse } from "./errors.ts";
 import { type ReadinessCheck, healthRoutes } from "./health-routes.ts";
 import { type AgentRoute, METHODS, assertRoutes, inMatchingOrder } from "./route.ts";
 import { type Limiter, serveRoute } from "./serve-route.ts";
+import { guideRoutes } from "./threads/guide-routes.ts";
+import { messageRoutes } from "./threads/message-routes.ts";
+import { type ThreadKeeper, threadKeeper } from "./threads/thread-keeper.ts";
+import { threadRoutes } from "./threads/thread-routes.ts";
 import { type ServerAuth, type SignIn, signInBy } from "./sign-in.ts";
 import { type Logger, type Metrics, observe } from "../telemetry/index.ts";
 
@@ -73,6 +77,7 @@ export interface AgentServerOptions {
 export interface AgentServerParts {
   readonly agents: ReadonlyMap<string, BuiltAgent>;
   readonly defaultAgent: BuiltAgent;
+  readonly threads: ThreadKeeper;
   readonly audit: Pick<AuditLog, "append">;
   readonly clock: Clock;
   readonly publicUrl: string;
@@ -118,9 +123,11 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
       logger?.error({ err, request_id: requestId }, "a request failed"),
   };
   const [defaultAgent] = options.agents as readonly [BuiltAgent, ...BuiltAgent[]];
+  const agents = new Map(options.agents.map((agent) => [agent.name, agent]));
   const parts: AgentServerParts = {
-    agents: new Map(options.agents.map((agent) => [agent.name, agent])),
+    agents,
     defaultAgent,
+    threads: threadKeeper(agents),
     audit,
     clock,
     publicUrl: options.publicUrl,
@@ -138,6 +145,9 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
       ready: options.ready ?? {},
       isClosing: () => draining,
     }),
+    ...guideRoutes(parts),
+    ...threadRoutes(parts),
+    ...messageRoutes(parts),
     ...(options.routes?.(parts) ?? []),
   ]);
   assertRoutes(routes);

@@ -40,7 +40,7 @@ const CODES = {
   approval_changed: "APPROVAL_CHANGED",
   approval_invalid: "APPROVAL_INVALID",
   rate_limited: "RATE_LIMIT_EXCEEDED",
-  limit_exceeded: "RECURSION_000",
+  limit_exceeded: "LIMIT_EXCEEDED",
   timeout: "NODE_TIMEOUT_000",
   audit_unavailable: "AUDIT_UNAVAILABLE",
   unavailable: "STORAGE_TRANSIENT_000",
@@ -54,7 +54,7 @@ type OwnCode =
   | "STORAGE_000"
   | "SERVER_BUSY"
   | "UNSUPPORTED_MEDIA_TYPE"
-  | "LIMIT_EXCEEDED"
+  | "RECURSION_000"
   | "NODE_000"
   | "SERIALIZATION_000";
 
