@@ -49,7 +49,7 @@ export function jwtAuth(more: Partial<ServerAuth> = {}): ServerAuth {
 }
 
 /** An agent whose model answers each turn with the next of `script`, or `Echo: …` without one. */
-function testAgent(
+export function testAgent(
   script?: Script,
   more: Partial<Parameters<typeof buildAgent>[0]> = {},
 ): Promise<BuiltAgent> {

@@ -11,7 +11,7 @@ import type { RouteCall } from "../route.ts";
 import type { Thread } from "./thread-keeper.ts";
 
 /** What ended a turn, as the server says it: by the families of runtime failures. */
-export function turnFailure({ code, detail }: Problem): DeputizeError {
+function turnFailure({ code, detail }: Problem): DeputizeError {
   if (code === "unavailable") return new ApiError("NODE_000", code, detail, { retryAfterSeconds: 1 });
   if (code === "limit_exceeded") return new ApiError("RECURSION_000", code, detail);
   return new DeputizeError(code, detail);
