@@ -12,6 +12,8 @@ import { type Browser, type BrowserContext, type Page, chromium } from "playwrig
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { buildWeb } from "../../../scripts/build-web.ts";
 
+/** As long as the browser's own waits: a poll gives up after a second unless told. */
+const PATIENTLY = { timeout: 20_000 };
 const BOB_ORDER = /ORD-\d{5}/g;
 const folder = mkdtempSync(join(tmpdir(), "deputize-e2e-"));
 let shop: StartedShop;
@@ -178,9 +180,7 @@ describe("1. signing in", () => {
 describe("what is remembered", () => {
   it("is said in the chat, corrected and removed on its page, by its person alone [SH-F21]", async () => {
     const page = await signInAs(/Alice Johnson/);
-    await page.getByTestId("composer").fill("Remember that I wear shoes of size 43");
-    await page.keyboard.press("Enter");
-    await page.getByText("I'll remember that").first().waitFor();
+    expect(await ask(page, "Remember that I wear shoes of size 43")).toContain("I'll remember that");
     await page.getByTestId("account-menu").click();
     await page.getByText("What is remembered").click();
     const memory = page.getByLabel(/^Memory: I wear shoes/);
@@ -191,6 +191,54 @@ describe("what is remembered", () => {
     await page.getByLabel("What your agents used").waitFor();
     await memory.getByRole("button", { name: "Remove" }).click();
     await page.getByText("Nothing is remembered of you").waitFor();
+  });
+});
+
+describe("who is quicker than the page", () => {
+  /** Opens the chat with its engine held back; answers how to let it come. */
+  async function beforeTheEngine(): Promise<{ page: Page; letCome: () => void }> {
+    const page = await open("/sign-in");
+    let letCome = (): void => undefined;
+    const held = new Promise<void>((resolve) => (letCome = resolve));
+    await page.route(/\/live-chat-[^/]+\.js$/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.getByRole("group", { name: "Demo accounts" }).getByRole("button", { name: /Alice/ }).click();
+    await page.getByTestId("composer").waitFor();
+    await page.locator('[aria-busy="true"]').getByTestId("suggestion").first().waitFor();
+    return { page, letCome };
+  }
+
+  it("goes on typing in the same field when the chat's engine comes, caret and all", async () => {
+    const { page, letCome } = await beforeTheEngine();
+    const field = page.getByTestId("composer");
+    await field.fill("Find me under $150");
+    await field.evaluate((element: HTMLTextAreaElement) => {
+      element.dataset["mark"] = "first";
+      element.setSelectionRange(8, 8);
+    });
+    letCome();
+    await page.locator('[aria-busy="true"]').waitFor({ state: "detached" });
+    await page.keyboard.type("keyboards ");
+    expect(await field.inputValue()).toBe("Find me keyboards under $150");
+    expect(await field.getAttribute("data-mark")).toBe("first");
+    await page.keyboard.press("Enter");
+    expect(await waitForTurn(page, 0)).toContain("product-discovery");
+    expect(await field.inputValue()).toBe("");
+  });
+
+  it("is answered, once, after pressing Enter before the chat's engine is there", async () => {
+    const { page, letCome } = await beforeTheEngine();
+    const asked: string[] = [];
+    page.on("request", (request) => request.url().endsWith("/api/chat/stream") && asked.push(request.url()));
+    await page.getByTestId("composer").fill("Find me speakers under $300");
+    await page.keyboard.press("Enter");
+    letCome();
+    expect(await waitForTurn(page, 0)).toContain("product-discovery");
+    expect(asked).toHaveLength(1);
+    expect(await page.getByTestId("composer").inputValue()).toBe("");
+    await page.waitForURL(/\/chat\/[0-9a-f-]{36}/);
   });
 });
 
@@ -241,12 +289,12 @@ describe("4. cancelling an order", () => {
     const order = await cancellable(page);
     await ask(page, `Cancel order ${order.number}`);
     const card = page.getByTestId("approval-card");
-    await expect.poll(() => card.getAttribute("data-status")).toBe("pending");
+    await expect.poll(() => card.getAttribute("data-status"), PATIENTLY).toBe("pending");
     expect(await card.innerText()).toContain(order.number);
     expect(await card.getByRole("table").innerText()).toMatch(/order id/i);
     expect(await statusOf(page, order.id)).toBe(order.status);
     await card.getByRole("button", { name: "Refuse" }).click();
-    await expect.poll(() => card.getAttribute("data-status")).toBe("rejected");
+    await expect.poll(() => card.getAttribute("data-status"), PATIENTLY).toBe("rejected");
     expect(await statusOf(page, order.id)).toBe(order.status);
   });
 
@@ -278,7 +326,7 @@ describe("4. cancelling an order", () => {
     const card = page.getByTestId("approval-card");
     await card.getByRole("button", { name: "Approve" }).focus();
     await page.keyboard.press("Enter");
-    await expect.poll(() => card.getAttribute("data-status"), { timeout: 20_000 }).toBe("executed");
+    await expect.poll(() => card.getAttribute("data-status"), PATIENTLY).toBe("executed");
     expect(await statusOf(page, order.id)).toBe("cancelled");
     const { timeline } = await read<{ timeline: { status: string }[] }>(page, `/api/orders/${order.id}`);
     expect(timeline.filter((entry) => entry.status === "cancelled")).toHaveLength(1);

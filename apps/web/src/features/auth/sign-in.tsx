@@ -1,10 +1,9 @@
 /** Signing in: typed, or with one press on a demo account where the shop offers them (only on this machine) [SR-26]. */
 import { useMutation, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
-import { getRouteApi, useNavigate, useRouter } from "@tanstack/react-router";
+import { useRouter } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { ApiError } from "../../api/http.ts";
 import { sessionQuery } from "../../api/queries.ts";
-import { safeReturnPath } from "../../lib/return-path.ts";
 import { sentence, words } from "../../lib/format.ts";
 import { Button } from "../../ui/button.tsx";
 import { Input } from "../../ui/input.tsx";
@@ -15,17 +14,13 @@ import { Heading, Text } from "../../ui/text.tsx";
 import { signIn } from "./session.ts";
 import styles from "./sign-in.module.css";
 
-const route = getRouteApi("/sign-in");
-
 /** One of each role is enough for the first screen. */
 const SHOWN_ACCOUNTS = 4;
 
 export function SignInScreen() {
   useTitle("Sign in");
-  const { return: back } = route.useSearch();
   const client = useQueryClient();
   const router = useRouter();
-  const navigate = useNavigate();
   const { data: session } = useSuspenseQuery(sessionQuery);
   const [accounts] = useState(session.demo_accounts ?? []);
   const [email, setEmail] = useState("");
@@ -33,10 +28,8 @@ export function SignInScreen() {
   const login = useMutation({
     mutationFn: (account: { email: string; password: string }) =>
       signIn(client, account.email, account.password),
-    onSuccess: async () => {
-      await router.invalidate();
-      await navigate({ href: safeReturnPath(back), replace: true });
-    },
+    // This page's own rule leads on. A second way on, later, would take the person back from where they have gone since.
+    onSuccess: () => router.invalidate(),
   });
   const busyWith = login.isPending ? login.variables.email : undefined;
   const refused =

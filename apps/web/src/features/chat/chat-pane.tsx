@@ -1,7 +1,7 @@
-/** One open conversation: its turns, the live announcements, errors with a way out, and the composer. */
+/** One open conversation: its turns, the live announcements, and errors with a way out. */
 import { useChat } from "@ai-sdk/react";
 import { useQueryClient } from "@tanstack/react-query";
-import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { approvalsQuery, conversationsQuery, fetchConversation } from "../../api/queries.ts";
 import type { Message } from "../../api/types.ts";
 import { Button } from "../../ui/button.tsx";
@@ -11,12 +11,11 @@ import { Hidden } from "../../ui/text.tsx";
 import { toast } from "../../ui/toast.tsx";
 import { useModel, useUser } from "../auth/session.ts";
 import styles from "./chat.module.css";
-import { Composer } from "./composer.tsx";
 import type { OpenChat } from "./chat-registry.ts";
-import type { EarlyWords } from "./live-chat.tsx";
 import { stopTurn } from "./open-chats.ts";
 import { AssistantTurn, UserTurn } from "./turn-view.tsx";
 import { type TurnMessage, fromStored, viewOf } from "./turn.ts";
+import type { Engine } from "./use-composer.ts";
 import { Welcome } from "./welcome.tsx";
 
 /** Keeps the newest line in view while the person is at the end; leaves them alone once they scroll up. */
@@ -65,12 +64,10 @@ function announcement(status: string, last: TurnMessage | undefined): string {
 
 export interface ChatPaneProps {
   entry: OpenChat;
-  linkText: string | undefined;
-  early: RefObject<EarlyWords>;
-  onLinkUsed: () => void;
+  onEngine: (engine: Engine | undefined) => void;
 }
 
-export function ChatPane({ entry, linkText, early, onLinkUsed }: ChatPaneProps) {
+export function ChatPane({ entry, onEngine }: ChatPaneProps) {
   const user = useUser();
   const model = useModel();
   const client = useQueryClient();
@@ -78,16 +75,9 @@ export function ChatPane({ entry, linkText, early, onLinkUsed }: ChatPaneProps) 
     chat: entry.chat,
     throttle: 40,
   });
-  const [text, setText] = useState(early.current.text ?? linkText ?? entry.draft);
-  const [fromLink, setFromLink] = useState(linkText !== undefined);
   const { scroller, content, away, onScroll, toEnd } = useStickToEnd();
   const busy = status === "submitted" || status === "streaming";
   const last = messages.at(-1);
-
-  const changeText = (next: string) => {
-    entry.draft = next;
-    setText(next);
-  };
 
   const afterTurn = useCallback(async () => {
     await client.invalidateQueries({ queryKey: conversationsQuery.queryKey });
@@ -105,32 +95,14 @@ export function ChatPane({ entry, linkText, early, onLinkUsed }: ChatPaneProps) 
 
   const ask = useCallback(
     (question: string) => {
-      if (entry.chat.status === "submitted" || entry.chat.status === "streaming") return;
+      if (entry.chat.status === "submitted" || entry.chat.status === "streaming") return false;
       clearError();
       void run(() => sendMessage({ text: question }));
+      return true;
     },
     [clearError, entry, run, sendMessage],
   );
-  // A press from before the engine was there, taken once.
-  useEffect(() => {
-    const { ask: question } = early.current;
-    early.current = {};
-    if (question === undefined) return;
-    setText("");
-    ask(question);
-  }, [ask, early]);
-
   const retry = useCallback(() => void run(() => regenerate()), [run, regenerate]);
-
-  const sendTyped = () => {
-    const question = text.trim();
-    changeText("");
-    if (fromLink) {
-      setFromLink(false);
-      onLinkUsed();
-    }
-    ask(question);
-  };
 
   const onContinued = useCallback(
     (message: Message) => {
@@ -152,10 +124,19 @@ export function ChatPane({ entry, linkText, early, onLinkUsed }: ChatPaneProps) 
     }
   };
 
-  const stop = () =>
-    void stopTurn(entry).catch(() =>
-      toast("The answer was closed here, but the shop could not be told to stop."),
-    );
+  const stop = useCallback(
+    () =>
+      void stopTurn(entry).catch(() =>
+        toast("The answer was closed here, but the shop could not be told to stop."),
+      ),
+    [entry],
+  );
+
+  // Before the screen is painted: the field must not be idle for a moment.
+  useLayoutEffect(() => {
+    onEngine({ entry, busy, ask, stop });
+    return () => onEngine(undefined);
+  }, [ask, busy, entry, onEngine, stop]);
 
   return (
     <div className={styles["pane"]}>
@@ -218,23 +199,6 @@ export function ChatPane({ entry, linkText, early, onLinkUsed }: ChatPaneProps) 
       <Hidden role="status" aria-live="polite">
         {announcement(status, last)}
       </Hidden>
-      <div className={styles["dock"]}>
-        <Composer
-          text={text}
-          onText={changeText}
-          onSend={sendTyped}
-          onStop={stop}
-          busy={busy}
-          fromLink={fromLink}
-          onDiscardLink={() => {
-            changeText("");
-            setFromLink(false);
-            onLinkUsed();
-          }}
-          personName={user.name}
-          model={model}
-        />
-      </div>
     </div>
   );
 }

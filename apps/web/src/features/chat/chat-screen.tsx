@@ -1,6 +1,6 @@
 /** The chat: conversations at the left, the exchange in the middle. */
 import { Link, getRouteApi } from "@tanstack/react-router";
-import { type RefObject, useRef, useState } from "react";
+import { useState } from "react";
 import { Button } from "../../ui/button.tsx";
 import { deferred } from "../../ui/deferred.tsx";
 import { MenuIcon, PlusIcon } from "../../ui/icons.tsx";
@@ -13,7 +13,8 @@ import styles from "./chat.module.css";
 import { Composer } from "./composer.tsx";
 import { ConversationList } from "./conversation-list.tsx";
 import { LoadingConversation } from "./loading-conversation.tsx";
-import type { EarlyWords, LiveChatProps } from "./live-chat.tsx";
+import type { LiveChatProps } from "./live-chat.tsx";
+import { useComposer } from "./use-composer.ts";
 import { Welcome } from "./welcome.tsx";
 
 const route = getRouteApi("/shell/chat/{-$conversationId}");
@@ -22,39 +23,14 @@ const LiveChat = deferred<LiveChatProps>(() => import("./live-chat.tsx").then((m
 // Starts at once, beside the frame.
 LiveChat.preload();
 
-/** An empty chat in the moment before its engine is there. What is typed or pressed meanwhile is kept for it. */
-function EmptyFrame({ early, linkText }: { early: RefObject<EarlyWords>; linkText: string | undefined }) {
-  const user = useUser();
-  const model = useModel();
-  const [text, setText] = useState(linkText ?? "");
-  const [asked, setAsked] = useState(false);
-  const type = (next: string) => {
-    early.current.text = next;
-    setText(next);
-  };
-  const ask = (question: string) => {
-    early.current.ask = question;
-    setAsked(true);
-  };
+/** An empty chat in the moment before its engine is there. */
+function EmptyFrame({ onAsk }: { onAsk: ((question: string) => void) | undefined }) {
   return (
     <div className={styles["pane"]} aria-busy="true">
       <div className={styles["scroll"]}>
         <div className={styles["log"]}>
-          <Welcome user={user} onAsk={asked ? undefined : ask} />
+          <Welcome user={useUser()} onAsk={onAsk} />
         </div>
-      </div>
-      <div className={styles["dock"]}>
-        <Composer
-          text={text}
-          onText={type}
-          onSend={() => ask(text.trim())}
-          onStop={() => undefined}
-          busy={asked}
-          fromLink={linkText !== undefined}
-          onDiscardLink={() => type("")}
-          personName={user.name}
-          model={model}
-        />
       </div>
     </div>
   );
@@ -65,7 +41,9 @@ export function ChatScreen() {
   const { conversationId } = route.useParams();
   const { q } = route.useSearch();
   const [list, setList] = useState(false);
-  const early = useRef<EarlyWords>({});
+  const composer = useComposer(q);
+  const user = useUser();
+  const model = useModel();
   return (
     <div className={styles["layout"]}>
       <Hidden>
@@ -91,12 +69,31 @@ export function ChatScreen() {
         </div>
         <LiveChat
           fallback={
-            conversationId === undefined ? <EmptyFrame early={early} linkText={q} /> : <LoadingConversation />
+            conversationId === undefined ? (
+              <EmptyFrame onAsk={composer.busy ? undefined : composer.ask} />
+            ) : (
+              <LoadingConversation />
+            )
           }
           conversationId={conversationId}
-          linkText={q}
-          early={early}
+          onEngine={composer.attach}
         />
+        {(composer.attached || conversationId === undefined) && (
+          <div className={styles["dock"]}>
+            <Composer
+              field={composer.field}
+              text={composer.text}
+              onText={composer.change}
+              onSend={composer.send}
+              onStop={composer.stop}
+              busy={composer.busy}
+              fromLink={composer.fromLink}
+              onDiscardLink={composer.discardLink}
+              personName={user.name}
+              model={model}
+            />
+          </div>
+        )}
       </div>
       <Sheet side="start" open={list} onClose={() => setList(false)} title="Conversations">
         <div className={styles["sheetList"]}>

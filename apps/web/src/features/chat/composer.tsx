@@ -4,7 +4,7 @@
  * Guarantees: text that came from the address is only put in the field, said to be from a link, and sent by a
  * press alone [SR-08]. The text stays until the shop has taken it.
  */
-import { type KeyboardEvent, useEffect, useRef } from "react";
+import { type KeyboardEvent, type RefObject, useEffect } from "react";
 import { Badge } from "../../ui/badge.tsx";
 import { Button, IconButton } from "../../ui/button.tsx";
 import { ArrowUpIcon, StopIcon } from "../../ui/icons.tsx";
@@ -16,6 +16,7 @@ import styles from "./chat.module.css";
 const MESSAGE_LIMIT = 8000;
 
 export interface ComposerProps {
+  field: RefObject<HTMLTextAreaElement | null>;
   text: string;
   onText: (text: string) => void;
   onSend: () => void;
@@ -28,12 +29,11 @@ export interface ComposerProps {
 }
 
 export function Composer(props: ComposerProps) {
-  const { text, onText, onSend, onStop, busy, fromLink, onDiscardLink, personName, model } = props;
-  const field = useRef<HTMLTextAreaElement>(null);
+  const { field, text, onText, onSend, onStop, busy, fromLink, onDiscardLink, personName, model } = props;
   useEffect(() => {
     // On a phone this would push the keyboard over the page at once.
     if (matchMedia("(pointer: fine)").matches) field.current?.focus({ preventScroll: true });
-  }, []);
+  }, [field]);
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();

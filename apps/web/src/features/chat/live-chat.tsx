@@ -1,7 +1,7 @@
 /** The exchange itself. Loaded beside the screen's frame, because it brings the chat engine. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type RefObject, useCallback, useEffect } from "react";
+import { useEffect } from "react";
 import { conversationQuery } from "../../api/queries.ts";
 import { ErrorState } from "../../ui/states.tsx";
 import { ChatPane } from "./chat-pane.tsx";
@@ -9,21 +9,15 @@ import { openChats } from "./chat-registry.ts";
 import styles from "./chat.module.css";
 import { LoadingConversation } from "./loading-conversation.tsx";
 import { freshChat, openChat } from "./open-chats.ts";
-
-/** What the person typed or pressed before the engine was there. */
-export interface EarlyWords {
-  text?: string;
-  ask?: string;
-}
+import type { Engine } from "./use-composer.ts";
 
 interface PaneProps {
-  linkText: string | undefined;
-  early: RefObject<EarlyWords>;
-  onLinkUsed: () => void;
+  /** Told what can be written to; nothing once it is gone. */
+  onEngine: (engine: Engine | undefined) => void;
 }
 
 /** Loads a stored conversation, then shows it. */
-function StoredChat({ id, ...pane }: PaneProps & { id: string }) {
+function StoredChat({ id, onEngine }: PaneProps & { id: string }) {
   const query = useQuery(conversationQuery(id));
   if (query.isError) {
     return (
@@ -40,22 +34,16 @@ function StoredChat({ id, ...pane }: PaneProps & { id: string }) {
   }
   if (query.data === undefined) return <LoadingConversation />;
   const entry = openChat(id, query.data.messages);
-  return <ChatPane key={entry.key} entry={entry} {...pane} />;
+  return <ChatPane key={entry.key} entry={entry} onEngine={onEngine} />;
 }
 
-export interface LiveChatProps {
+export interface LiveChatProps extends PaneProps {
   conversationId: string | undefined;
-  linkText: string | undefined;
-  early: RefObject<EarlyWords>;
 }
 
-export function LiveChat({ conversationId, linkText, early }: LiveChatProps) {
+export function LiveChat({ conversationId, onEngine }: LiveChatProps) {
   const navigate = useNavigate();
   const entry = conversationId === undefined ? freshChat() : openChats.byId.get(conversationId);
-  const onLinkUsed = useCallback(
-    () => void navigate({ to: ".", search: (old: object) => ({ ...old, q: undefined }), replace: true }),
-    [navigate],
-  );
 
   // The address gets the id as soon as the server has given one, without disturbing the stream.
   useEffect(() => {
@@ -72,9 +60,8 @@ export function LiveChat({ conversationId, linkText, early }: LiveChatProps) {
     };
   }, [entry, navigate]);
 
-  const pane = { linkText, onLinkUsed, early };
-  if (entry !== undefined) return <ChatPane key={entry.key} entry={entry} {...pane} />;
+  if (entry !== undefined) return <ChatPane key={entry.key} entry={entry} onEngine={onEngine} />;
   return conversationId === undefined ? null : (
-    <StoredChat key={conversationId} id={conversationId} {...pane} />
+    <StoredChat key={conversationId} id={conversationId} onEngine={onEngine} />
   );
 }
