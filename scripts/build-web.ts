@@ -23,7 +23,7 @@ const FIRST_PAGE_LIMIT = 200_000;
 /** The screens on which a visit begins. */
 const FIRST_SCREENS = ["src/features/auth/sign-in.tsx", "src/features/chat/chat-screen.tsx"];
 
-/** Everything that the output depends on. The checks of receipts come from the audit package. */
+/** Everything that the output depends on. The checks of receipts come from the audit package, the reader of events from the client. */
 const INPUTS = [
   "apps/web/src",
   "apps/web/public",
@@ -31,6 +31,9 @@ const INPUTS = [
   "apps/web/vite.config.ts",
   "apps/web/package.json",
   "packages/audit/src",
+  "packages/client/src/sdk",
+  "packages/client/src/server",
+  "packages/core/src",
   "package-lock.json",
   "scripts/build-web.ts",
 ];

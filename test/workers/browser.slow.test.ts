@@ -1,7 +1,7 @@
 /** The verifier in a real browser, with a worker's token of the real authority. */
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { bundleVerifier } from "../../packages/client/src/testing/bundle-verifier.ts";
+import { bundlePortable } from "../../packages/client/src/testing/bundle-portable.ts";
 import { type TestBroker, openTestBroker } from "../../packages/server/src/authority-server/testing.ts";
 
 let broker: TestBroker;
@@ -34,7 +34,7 @@ it("verifies offline in Chromium, refuses a forgery, and sees a release within a
   const page = await context.newPage();
   // A page of the authority's own address, so that keys and feed are of the same origin.
   await page.goto(`${broker.url}/v1/health`);
-  await page.evaluate(`${await bundleVerifier()}; globalThis.verifier = verifier;`);
+  await page.evaluate(`${await bundlePortable("portable.ts", "verifier")}; globalThis.verifier = verifier;`);
   await page.evaluate(`(async () => {
     globalThis.own = await verifier.createVerifier({
       authorityUrl: location.origin, profiles: [{ kind: "agentwrit", issuer: "agentwrit" }],

@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { createContext, runInContext } from "node:vm";
 import { systemClock, stableId } from "@deputize/core";
 import { expect, it } from "vitest";
-import { bundleVerifier } from "./testing/bundle-verifier.ts";
+import { bundlePortable } from "./testing/bundle-portable.ts";
 import { type TestWorker, delegated, testWorker } from "./testing/delegation.ts";
 import { ISSUER, fakeAuthority, testKey } from "./testing/fake-authority.ts";
 
 it("bundles for browsers with nothing of Node in it [AW-F35]", async () => {
-  const code = await bundleVerifier();
+  const code = await bundlePortable("portable.ts", "verifier");
   expect(code).not.toMatch(
     /["']node:|__vite-browser-external|\brequire\(|\bBuffer\b|\bprocess\.|AsyncLocalStorage/,
   );
@@ -35,7 +35,7 @@ it("verifies, and refuses, in a world without Node's globals [AW-F35]", async ()
       return authority.fetch(...args);
     },
   });
-  runInContext(`${await bundleVerifier()}; globalThis.verifier = verifier;`, world);
+  runInContext(`${await bundlePortable("portable.ts", "verifier")}; globalThis.verifier = verifier;`, world);
 
   const [app, actor] = [stableId("app:demo"), stableId("agent:worker")];
   const workers: TestWorker[] = [testWorker("lead", ["read:data:*"]), testWorker("helper", ["read:data:7"])];

@@ -3,7 +3,7 @@
  * an `AsyncLocalStorage` (context.ts), and is never a tool argument and never in a prompt.
  */
 import { DeputizeError } from "./errors.ts";
-import type { GrantId, PrincipalId } from "./ids.ts";
+import type { GrantId, PrincipalId } from "./id-types.ts";
 
 export type PrincipalKind = "user" | "agent" | "app" | "service";
 

@@ -5,12 +5,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type Clock, systemClock } from "./clock.ts";
 import { DeputizeError } from "./errors.ts";
+import type { GrantId, PrincipalId } from "./id-types.ts";
 
-declare const brand: unique symbol;
-type Brand<T, Name extends string> = T & { readonly [brand]: Name };
-
-export type PrincipalId = Brand<string, "PrincipalId">;
-export type GrantId = Brand<string, "GrantId">;
+export type { GrantId, PrincipalId } from "./id-types.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 

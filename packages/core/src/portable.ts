@@ -2,5 +2,5 @@
 export { type Caller, type CallerToken, type PrincipalKind, freezeCaller } from "./caller.ts";
 export { type Clock, nowSeconds, systemClock } from "./clock.ts";
 export { DeputizeError, type DeputizeErrorCode, ERROR_STATUS, isDeputizeError } from "./errors.ts";
-export type { GrantId, PrincipalId } from "./ids.ts";
+export type { GrantId, PrincipalId } from "./id-types.ts";
 export { scopeCovers, scopeIsSubset } from "./scope.ts";

@@ -7,6 +7,7 @@
  */
 import { DeputizeError, isDeputizeError } from "@deputize/core";
 import type { DeputizeClient, IssuedToken } from "./deputize-client.ts";
+import { holdToken } from "./held-token.ts";
 
 export interface AgentFetchOptions {
   readonly client: DeputizeClient;
@@ -25,8 +26,6 @@ export function agentFetch(options: AgentFetchOptions): typeof fetch {
   const send = options.fetch ?? fetch;
   if (!URL.canParse(options.origin)) throw new DeputizeError("config_invalid", "`origin` is a URL");
   const { origin } = new URL(options.origin);
-  let held: IssuedToken | undefined;
-  let getting: Promise<IssuedToken> | undefined;
 
   const signIn = (): Promise<IssuedToken> =>
     client.loginWithApiKey(apiKey, {
@@ -45,14 +44,7 @@ export function agentFetch(options: AgentFetchOptions): typeof fetch {
     }
   }
 
-  async function token(notThis?: IssuedToken): Promise<IssuedToken> {
-    if (held && held !== notThis) return held;
-    getting ??= renew(held).finally(() => {
-      getting = undefined;
-    });
-    held = await getting;
-    return held;
-  }
+  const token = holdToken(renew);
 
   return async function fetchAsAgent(input, init) {
     const url = new URL(input instanceof Request ? input.url : input);

@@ -6,11 +6,13 @@
  * said when to come back, soon. Waits have full jitter and are bounded; redirects are refused, so that a credential
  * goes nowhere else; nothing secret is in an address.
  */
-import { randomInt } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { DeputizeError } from "@deputize/core";
 import { tracedFetch } from "../http/traced-fetch.ts";
+import { parseBaseUrl } from "./base-url.ts";
 import { type ProblemResponseError, TransportError, readProblem } from "./errors.ts";
+import { type RetryOptions, pause, waitBeforeRetry } from "./retry.ts";
+
+export type { RetryOptions } from "./retry.ts";
 
 export interface BrokerHttpOptions {
   /** Base URL, such as `http://127.0.0.1:8080`. */
@@ -20,15 +22,6 @@ export interface BrokerHttpOptions {
   readonly timeoutMs?: number;
   readonly userAgent?: string;
   readonly retry?: RetryOptions;
-}
-
-export interface RetryOptions {
-  /** Attempts in all; 1 never repeats. 4 unless told. */
-  readonly attempts?: number;
-  /** The first wait is random below this, the next below twice as much. 100 unless told. */
-  readonly baseMs?: number;
-  /** No wait is longer; a broker that asks for more is not waited for. 5,000 unless told. */
-  readonly maxWaitMs?: number;
 }
 
 export interface BrokerRequest {
@@ -51,21 +44,11 @@ export interface BrokerHttp {
   send(request: BrokerRequest): Promise<unknown>;
 }
 
-const GATEWAY_TROUBLE = new Set([502, 503, 504]);
-
 /** Throws `config_invalid` for a bad address. */
 export function createBrokerHttp(options: BrokerHttpOptions): BrokerHttp {
   const request = tracedFetch(options.fetch ?? fetch);
-  const url = URL.canParse(options.brokerUrl) ? new URL(options.brokerUrl) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.search || url.hash) {
-    throw new DeputizeError(
-      "config_invalid",
-      "`brokerUrl` is the broker's http(s) address, such as http://127.0.0.1:8080",
-    );
-  }
-  const brokerUrl = options.brokerUrl.replace(/\/+$/, "");
+  const { base: brokerUrl, host } = parseBaseUrl(options.brokerUrl, "brokerUrl");
   const timeoutMs = options.timeoutMs ?? 10_000;
-  const { attempts = 4, baseMs = 100, maxWaitMs = 5_000 } = options.retry ?? {};
   const userAgent = options.userAgent ?? "deputize-client";
 
   async function attempt(sent: BrokerRequest): Promise<unknown> {
@@ -92,23 +75,18 @@ export function createBrokerHttp(options: BrokerHttpOptions): BrokerHttp {
       if (error instanceof DeputizeError) throw error;
       sent.signal?.throwIfAborted();
       const what = deadline.aborted ? `did not answer within ${timeoutMs} ms` : "cannot be reached";
-      throw new TransportError(`the broker at ${url?.host ?? ""} ${what}`, error);
+      throw new TransportError(`the broker at ${host} ${what}`, error);
     }
   }
 
   /** How long to wait before another attempt; undefined when there must be none. */
-  function waitBefore(error: unknown, sent: BrokerRequest, done: number): number | undefined {
-    if (done >= attempts) return undefined;
-    const jitter = randomInt(Math.max(1, Math.min(maxWaitMs, baseMs * 2 ** (done - 1))) + 1);
-    if (error instanceof TransportError) return sent.repeatable ? jitter : undefined;
+  function waitBefore(error: unknown, { repeatable }: BrokerRequest, done: number): number | undefined {
+    if (error instanceof TransportError) return waitBeforeRetry({ done, repeatable }, options.retry);
     if (!(error instanceof DeputizeError) || !("statusCode" in error)) return undefined;
-    const { statusCode, retryAfterSeconds } = error as ProblemResponseError;
+    const { statusCode: status, retryAfterSeconds } = error as ProblemResponseError;
     // The broker refused before it did anything, and says when it will not.
-    if (retryAfterSeconds !== undefined && (statusCode === 429 || statusCode === 503)) {
-      const asked = retryAfterSeconds * 1000;
-      return asked <= maxWaitMs ? asked + jitter : undefined;
-    }
-    return sent.repeatable && GATEWAY_TROUBLE.has(statusCode) ? jitter : undefined;
+    const refusedFirst = status === 429 || status === 503;
+    return waitBeforeRetry({ done, repeatable, status, retryAfterSeconds, refusedFirst }, options.retry);
   }
 
   return {
@@ -123,7 +101,7 @@ export function createBrokerHttp(options: BrokerHttpOptions): BrokerHttp {
           const wait = waitBefore(error, sent, done);
           if (wait === undefined) throw error;
           // An abort ends the wait; the loop's first line then throws its reason.
-          await sleep(wait, undefined, sent.signal ? { signal: sent.signal } : {}).catch(() => undefined);
+          await pause(wait, sent.signal);
         }
       }
     },

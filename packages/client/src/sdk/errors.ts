@@ -6,6 +6,10 @@
  */
 import { DeputizeError, type DeputizeErrorCode, ERROR_STATUS } from "@deputize/core";
 import { z } from "zod";
+import { readRetryAfter } from "./retry.ts";
+import { codeOfStatus } from "./transport-error.ts";
+
+export { TransportError } from "./transport-error.ts";
 
 /** RFC 9457 problem, as the broker answers. */
 const Problem = z.looseObject({
@@ -37,21 +41,11 @@ const CODE_OF: Readonly<Record<string, DeputizeErrorCode>> = {
   internal_error: "internal",
 };
 
-const CODE_OF_STATUS: Readonly<Record<number, DeputizeErrorCode>> = {
-  401: "unauthenticated",
-  403: "forbidden",
-  404: "not_found",
-  405: "method_not_allowed",
-  409: "conflict",
-  413: "payload_too_large",
-  429: "rate_limited",
-};
-
 function codeOf(problem: ProblemDetail): DeputizeErrorCode {
   const named = problem.error_code ?? "";
   if (Object.hasOwn(CODE_OF, named)) return CODE_OF[named] ?? "internal";
   if (Object.hasOwn(ERROR_STATUS, named)) return named as DeputizeErrorCode;
-  return CODE_OF_STATUS[problem.status] ?? (problem.status >= 500 ? "unavailable" : "invalid_request");
+  return codeOfStatus(problem.status);
 }
 
 /** The broker answered with an error. */
@@ -86,15 +80,6 @@ export class AuthorizationError extends ProblemResponseError {
 /** 429: too often; `retryAfterSeconds` says when to come back, where the broker said so. */
 export class RateLimitError extends ProblemResponseError {
   override readonly name = "RateLimitError";
-}
-
-/** No answer came, or none that can be read. Whether the broker acted is unknown. */
-export class TransportError extends DeputizeError {
-  override readonly name = "TransportError";
-
-  constructor(message: string, cause?: unknown) {
-    super("unavailable", message, { cause });
-  }
 }
 
 /** A key that cannot be used: not Ed25519, or no private key. */
@@ -135,7 +120,5 @@ export async function readProblem(response: Response): Promise<ProblemResponseEr
     ...(known?.request_id !== undefined && { request_id: known.request_id }),
     ...(known?.hint !== undefined && { hint: known.hint }),
   };
-  const header = response.headers.get("retry-after");
-  const seconds = header === null ? Number.NaN : Number(header);
-  return problemError(problem, Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined);
+  return problemError(problem, readRetryAfter(response.headers));
 }

@@ -1,6 +1,6 @@
 import { readUIMessageStream } from "ai";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { ServerEvent } from "../../api/sse.ts";
+import type { ServerEvent } from "@deputize/client/server";
 import { LOST_CONNECTION, chunksOf, shopTransport, turnMapper } from "./transport.ts";
 import type { OrderDetail } from "../../api/types.ts";
 import { type TurnMessage, fromStored, viewOf, withoutRepeats } from "./turn.ts";

@@ -7,7 +7,7 @@
  */
 import type { ChatTransport, UIMessageChunk } from "ai";
 import { send } from "../../api/http.ts";
-import { type ServerEvent, readEvents } from "../../api/sse.ts";
+import { type ServerEvent, readEvents } from "@deputize/client/server";
 import type { Approval, Card, Problem, Step, TurnStatus } from "../../api/types.ts";
 import type { TurnData, TurnMessage, TurnMetadata } from "./turn.ts";
 

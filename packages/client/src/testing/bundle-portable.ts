@@ -1,9 +1,9 @@
-/** For tests: the verifier for browsers, as a bundler makes it. */
+/** For tests: a part of the client for browsers, as a bundler makes it. */
 import { join } from "node:path";
 import { build } from "vite";
 
-/** One script that leaves the verifier's exports in `verifier`. */
-export async function bundleVerifier(): Promise<string> {
+/** One script that leaves the exports of `entry`, a path under `src`, in `name`. */
+export async function bundlePortable(entry: string, name: string): Promise<string> {
   const result = await build({
     configFile: false,
     logLevel: "silent",
@@ -11,7 +11,7 @@ export async function bundleVerifier(): Promise<string> {
       write: false,
       minify: false,
       target: "es2022",
-      lib: { entry: join(import.meta.dirname, "../portable.ts"), formats: ["iife"], name: "verifier" },
+      lib: { entry: join(import.meta.dirname, "..", entry), formats: ["iife"], name },
     },
   });
   const [output] = [result].flat();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readEvents, sseParser } from "./sse.ts";
+import { readEvents, sseParser } from "./event-stream.ts";
 
 const TEXT =
   'id: 1\nevent: start\ndata: {"run_id":"r"}\n\n: keep-alive\n\nid: 2\nevent: delta\ndata: {"text":"héllo"}\n\n';
@@ -38,6 +38,18 @@ describe("the reader of server-sent events", () => {
 
   it("removes one leading space of a value and no more", () => {
     expect(sseParser()("data:  x\n\ndata:y\n\n").map((event) => event.data)).toEqual([" x", "y"]);
+  });
+
+  it("reads no event without an end", () => {
+    const parse = sseParser();
+    const much = "x".repeat(1024 * 1024);
+    expect(() => {
+      for (let at = 0; at < 32; at += 1) parse(`data: ${much}\n`);
+    }).toThrow(/without an end/);
+    const line = sseParser();
+    expect(() => {
+      for (let at = 0; at < 32; at += 1) line(much);
+    }).toThrow(/without an end/);
   });
 
   it("keeps a character whole that was cut between two chunks of bytes", async () => {
