@@ -122,7 +122,7 @@ describe("a run that is followed", () => {
     expect(sent).toHaveLength(6);
     const run = answer({ run_id: "r", thread_id: "t", status: "running", last_event_id: 0 });
     const hello: Reply = (request) =>
-      /stream$/.test(request.url) ? stream(bytesOf(": hello\n\n")) : run(request);
+      request.url.endsWith("stream") ? stream(bytesOf(": hello\n\n")) : run(request);
     const silent = scripted([hello], { retry: { attempts: 3, baseMs: 1 } });
     await expect(all(silent.client.streamRun("r"))).rejects.toThrow(/ended early/);
     expect(silent.sent).toHaveLength(6);

@@ -1,7 +1,7 @@
 /** What runs tell, read from what a server sent. */
 import { type Json, idOf, isRecord, numberOf, record, recordsOf, textOf, textsOf } from "./guards.ts";
 
-export const RUN_STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "cancelled"] as const;
+const RUN_STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "cancelled"] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
 export interface RunFault {
@@ -92,7 +92,7 @@ function statusOf(value: unknown): RunStatus {
   return RUN_STATUSES.find((status) => status === value) ?? "failed";
 }
 
-export function readFault(value: unknown): RunFault | null {
+function readFault(value: unknown): RunFault | null {
   if (!isRecord(value)) return null;
   return { code: textOf(value["code"]) ?? "", message: textOf(value["message"]) ?? "" };
 }

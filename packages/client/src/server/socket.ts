@@ -70,7 +70,7 @@ export async function openSocket(
 }
 
 /** What a close says; undefined for a plain end. */
-export function closeProblem(code: number, reason: string): DeputizeError | undefined {
+function closeProblem(code: number, reason: string): DeputizeError | undefined {
   if (code === 1000 || code === 1001) return undefined;
   if (code === 4401 || code === 1008)
     return serverError({
