@@ -147,6 +147,7 @@ export { InMemoryConversationStore } from "./conversations/memory-store.ts";
 export { agentMigrations } from "./conversations/migrations.ts";
 export { PostgresConversationStore } from "./conversations/postgres-store.ts";
 export { RedisConversationStore } from "./conversations/redis-store.ts";
+export { toJsonb } from "./conversations/jsonb.ts";
 export { generateSessionId } from "./conversations/session-id.ts";
 export { SqliteConversationStore } from "./conversations/sqlite-store.ts";
 export { type HttpServerOptions, type ServerSpec, httpServer } from "./servers/server-spec.ts";
