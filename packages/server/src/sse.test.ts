@@ -95,6 +95,42 @@ describe("server-sent events", () => {
     }
   });
 
+  it("takes no more from its source than the client reads, and cuts one that reads nothing", async () => {
+    let made = 0;
+    const wide = async function* (): AsyncGenerator<ServerEvent> {
+      for (; made < 1_000; made++) yield { data: "x".repeat(10_000) };
+    };
+    const response = sseResponse(wide, { signal: new AbortController().signal, stallMs: 50 });
+    await sleep(10);
+    const ahead = made;
+    expect(ahead).toBeLessThan(10);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await sleep(10);
+    expect(made).toBe(ahead + 1);
+    await sleep(80);
+    await expect(
+      (async () => {
+        while (!(await reader?.read())?.done);
+      })(),
+    ).rejects.toThrow("the client reads nothing");
+    expect(made).toBeLessThan(12);
+  });
+
+  it("takes its source's ids, and says nothing of one where there is none", async () => {
+    const numbered = async function* (): AsyncGenerator<ServerEvent> {
+      yield { id: 41, event: "a", data: 1 };
+      yield { id: null, event: "b", data: 2 };
+    };
+    const signal = new AbortController().signal;
+    expect(await sseResponse(numbered, { signal }).text()).toBe(
+      "id: 41\nevent: a\ndata: 1\n\nevent: b\ndata: 2\n\n",
+    );
+    const lines = sseResponse(numbered, { signal, format: "ndjson" });
+    expect(lines.headers.get("content-type")).toContain("application/x-ndjson");
+    expect(await lines.text()).toBe('{"id":41,"event":"a","data":1}\n{"event":"b","data":2}\n');
+  });
+
   it("ends past its size and tells why", async () => {
     const response = sseResponse(
       async function* () {

@@ -21,6 +21,17 @@ import { type CorsOptions, assertHost, corsRules, door } from "./door.ts";
 import { ApiError, type ErrorOptions, errorResponse } from "./errors.ts";
 import { type ReadinessCheck, healthRoutes } from "./health-routes.ts";
 import { type AgentRoute, METHODS, assertRoutes, inMatchingOrder } from "./route.ts";
+import {
+  type RunEngine,
+  type RunLimits,
+  type SignInWatches,
+  approvalRoutes,
+  memoryRunStore,
+  postgresRunStore,
+  runEngine,
+  runRoutes,
+  signInWatches,
+} from "./runs/index.ts";
 import { type Limiter, serveRoute } from "./serve-route.ts";
 import { guideRoutes } from "./threads/guide-routes.ts";
 import { messageRoutes } from "./threads/message-routes.ts";
@@ -36,6 +47,9 @@ export interface ServerLimits {
   readonly timeMs?: number;
   /** Requests at work at one moment; more answer 503. 1,000 unless set. */
   readonly concurrent?: number;
+  /** How long runs get to end when the server goes down, in milliseconds. 10,000 unless set. */
+  readonly drainMs?: number;
+  readonly runs?: Partial<RunLimits>;
 }
 
 export interface AgentServerOptions {
@@ -63,6 +77,7 @@ export interface AgentServerOptions {
   readonly source?: SourceAddress;
   /** More of what `/ready` asks. */
   readonly ready?: Readonly<Record<string, ReadinessCheck>>;
+  /** Opened with `agentMigrations` and `serverMigrations`. Without it runs are kept in this process. */
   readonly store?: Store;
   readonly ephemeral?: Ephemeral;
   /** Routes beside those of the server; they stand under the same rules. */
@@ -86,6 +101,10 @@ export interface AgentServerParts {
   readonly store: Store | undefined;
   readonly ephemeral: Ephemeral | undefined;
   readonly logger: Logger | undefined;
+  /** Begins, follows and ends runs; every turn that lasts goes through it. */
+  readonly runs: RunEngine;
+  /** Tells when the sign-in of a request has ended. */
+  readonly watches: SignInWatches;
   /** How errors are told, for those inside of streams. */
   readonly errors: Omit<ErrorOptions, "requestId">;
   /** Ends when the server goes down. */
@@ -103,7 +122,7 @@ export interface AgentServer {
   close(): Promise<void>;
 }
 
-const DEFAULTS = { bodyBytes: 1_048_576, timeMs: 120_000, concurrent: 1_000 } as const;
+const DEFAULTS = { bodyBytes: 1_048_576, timeMs: 120_000, concurrent: 1_000, drainMs: 10_000 } as const;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Throws `config_invalid`, with the fix in the text. */
@@ -124,6 +143,15 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   };
   const [defaultAgent] = options.agents as readonly [BuiltAgent, ...BuiltAgent[]];
   const agents = new Map(options.agents.map((agent) => [agent.name, agent]));
+  const signIn = signInBy(auth, authorization);
+  const watches = signInWatches({ signIn, clock });
+  const runs = runEngine({
+    store: options.store ? postgresRunStore({ store: options.store }) : memoryRunStore({ clock }),
+    agents: options.agents,
+    clock,
+    onFault: (err) => logger?.error({ err }, "a run failed"),
+    ...(limits.runs && { limits: limits.runs }),
+  });
   const parts: AgentServerParts = {
     agents,
     defaultAgent,
@@ -131,7 +159,9 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     audit,
     clock,
     publicUrl: options.publicUrl,
-    signIn: signInBy(auth, authorization),
+    signIn,
+    runs,
+    watches,
     authorization,
     store: options.store,
     ephemeral: options.ephemeral,
@@ -148,6 +178,8 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     ...guideRoutes(parts),
     ...threadRoutes(parts),
     ...messageRoutes(parts),
+    ...runRoutes({ ...parts, engine: runs }),
+    ...approvalRoutes({ ...parts, engine: runs }),
     ...(options.routes?.(parts) ?? []),
   ]);
   assertRoutes(routes);
@@ -213,6 +245,8 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     close: () =>
       (closing ??= (async () => {
         draining = true;
+        await runs.drain(limits.drainMs);
+        watches.close();
         stop.abort(new DeputizeError("unavailable", "the server is going down", { retryAfterSeconds: 5 }));
         await refusals.close();
         await authorization.close();

@@ -51,8 +51,6 @@ export interface LiveRunOptions {
   readonly onFault?: (error: unknown) => void;
 }
 
-/** How long an agent may take to end after it was told to. */
-const STOP_MS = 5_000;
 /** The last events have room of their own. */
 const LAST_EVENTS = 2;
 
@@ -84,7 +82,7 @@ export function liveRun(options: LiveRunOptions): LiveRun {
     if (why !== undefined || isOver) return;
     why = reason;
     stopping.abort();
-    setTimeout(() => left.resolve("left"), STOP_MS).unref();
+    setTimeout(() => left.resolve("left"), limits.stopMs).unref();
   }
 
   function over(): void {
@@ -141,7 +139,10 @@ export function liveRun(options: LiveRunOptions): LiveRun {
     });
   }
 
-  async function pump(turn: AsyncIterator<TurnEvent>, first: IteratorResult<TurnEvent> | "left"): Promise<void> {
+  async function pump(
+    turn: AsyncIterator<TurnEvent>,
+    first: IteratorResult<TurnEvent> | "left",
+  ): Promise<void> {
     let fault: RunFault | undefined;
     let approvalId: string | undefined;
     let agentRun = run.agentRun;

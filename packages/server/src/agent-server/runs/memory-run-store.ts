@@ -81,7 +81,12 @@ export function memoryRunStore(
     }
   }
 
-  function end(row: Row, status: "failed" | "cancelled", events: readonly RunEvent[], fault?: RunFault): void {
+  function end(
+    row: Row,
+    status: "failed" | "cancelled",
+    events: readonly RunEvent[],
+    fault?: RunFault,
+  ): void {
     append(row, events);
     row.run = { ...row.run, status, ended: clock.nowMs(), ...(fault && { fault }) };
     row.lease = undefined;
@@ -217,7 +222,9 @@ export function memoryRunStore(
     },
     prune: async () => {
       const before = clock.nowMs() - keepMs;
-      const old = [...rows.values()].filter(({ run }) => run.status !== "queued" && run.status !== "running" && run.created < before);
+      const old = [...rows.values()].filter(
+        ({ run }) => run.status !== "queued" && run.status !== "running" && run.created < before,
+      );
       for (const { run } of old) rows.delete(run.id);
       return old.length;
     },

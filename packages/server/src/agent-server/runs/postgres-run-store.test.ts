@@ -50,7 +50,10 @@ describe("runs in the database", () => {
         },
         { readOnly: false },
       );
-    for (const sql of ["select id from agent.server_runs", "select run_id as id from agent.server_run_events"])
+    for (const sql of [
+      "select id from agent.server_runs",
+      "select run_id as id from agent.server_run_events",
+    ])
       expect(JSON.stringify(await asAlice(sql))).not.toContain(run.id);
     for (const sql of [
       "select replica from agent.server_runs",

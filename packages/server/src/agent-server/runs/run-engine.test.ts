@@ -9,18 +9,14 @@ import { memoryRunStore, memoryRuns } from "./memory-run-store.ts";
 import { postgresRunStore } from "./postgres-run-store.ts";
 import { type RunEngine, type RunEngineOptions, runEngine } from "./run-engine.ts";
 import type { RunStore, RunStoreOptions } from "./run.ts";
-import {
-  type StagedAgent,
-  authorityOf,
-  bob,
-  gatherEvents,
-  never,
-  stagedAgent,
-} from "./runs.fixture.ts";
+import { type StagedAgent, authorityOf, bob, gatherEvents, never, stagedAgent } from "./runs.fixture.ts";
 
 const SECRET = "sk-live-0123456789";
 
-const stores: readonly [string, () => Promise<{ open(o?: RunStoreOptions): Promise<RunStore>; close(): Promise<void> }>][] = [
+const stores: readonly [
+  string,
+  () => Promise<{ open(o?: RunStoreOptions): Promise<RunStore>; close(): Promise<void> }>,
+][] = [
   [
     "memory",
     async () => {
@@ -122,10 +118,10 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     const run = await ask(one, "count");
     const turn = await agent.turnOf("count");
     const followers: Promise<{ after: number; got: number[] }>[] = [];
-    for (let n = 1; n <= 400; n++) {
+    for (let n = 1; n <= 300; n++) {
       turn.card(n);
       if (n % 9 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-      if (n % 20 !== 0) continue;
+      if (n % 50 !== 0) continue;
       for (const engine of [one, two]) {
         // From places that are stored, are being stored, and are at hand no more.
         const { lastSeq } = await engine.get(alice, run.id);
@@ -137,7 +133,7 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     }
     turn.end("done");
     const { lastSeq } = await ended(two, run.id);
-    expect(lastSeq).toBe(402);
+    expect(lastSeq).toBe(302);
     for (const { after, got } of await Promise.all(followers))
       expect(got).toEqual(Array.from({ length: lastSeq - after }, (_, at) => after + at + 1));
   }, 30_000);
@@ -146,15 +142,21 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     const engine = await replica();
     const run = await ask(engine, "mine");
     const signal = never();
-    await expect(gatherEvents(engine.follow(bob, run.id, { signal }))).rejects.toMatchObject({ code: "not_found" });
-    await expect(engine.wait(bob, run.id, { signal, timeoutMs: 10 })).rejects.toMatchObject({ code: "not_found" });
+    await expect(gatherEvents(engine.follow(bob, run.id, { signal }))).rejects.toMatchObject({
+      code: "not_found",
+    });
+    await expect(engine.wait(bob, run.id, { signal, timeoutMs: 10 })).rejects.toMatchObject({
+      code: "not_found",
+    });
     await expect(engine.cancel(bob, run.id)).rejects.toMatchObject({ code: "not_found" });
     expect(agent.turns[0]?.signal.aborted).toBe(false);
     await engine.cancel(alice, run.id);
   });
 
   it("keeps nothing of a turn that was refused before it began, and throws the refusal", async () => {
-    agent = stagedAgent("support", { refuse: () => new DeputizeError("not_found", "there is no such conversation") });
+    agent = stagedAgent("support", {
+      refuse: () => new DeputizeError("not_found", "there is no such conversation"),
+    });
     const engine = await replica();
     await expect(ask(engine, "hi")).rejects.toMatchObject({ code: "not_found" });
     expect((await engine.list(alice, { limit: 9 })).runs).toEqual([]);
@@ -175,7 +177,7 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     const engine = await replica();
     const run = await ask(engine, "hi");
     (await agent.turnOf("hi")).end("failed", "limit_exceeded");
-    const fault = { code: "RECURSION_000", message: "it was limit_exceeded" };
+    const fault = { code: "LIMIT_EXCEEDED", message: "it was limit_exceeded" };
     expect((await follow(engine, run.id)).at(-2)).toMatchObject({ event: "error", data: fault });
     expect(await engine.get(alice, run.id)).toMatchObject({ status: "failed", fault });
   });
@@ -209,7 +211,7 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
   }, 20_000);
 
   it("lets a replica that hung say nothing more, once another has ended its run", async () => {
-    const leaseMs = 250;
+    const leaseMs = 1_000;
     let gate: ReturnType<typeof gated> | undefined;
     const hung = await replica({ leaseMs, through: (store) => (gate = gated(store)) });
     const other = await replica({ leaseMs });
@@ -226,7 +228,7 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     await expect.poll(() => turn.signal.aborted).toBe(true);
     expect(await follow(other, run.id)).toHaveLength(4);
     expect((await other.get(alice, run.id)).status).toBe("failed");
-  });
+  }, 10_000);
 
   it("queues what is too much at once, and begins each in its own request's context", async () => {
     const who = new AsyncLocalStorage<string>();
@@ -257,7 +259,11 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
   it("begins what a dead replica had not begun where its owner follows it, once", async () => {
     const leaseMs = 250;
     let gate: ReturnType<typeof gated> | undefined;
-    const dead = await replica({ leaseMs, limits: { concurrent: 1 }, through: (store) => (gate = gated(store)) });
+    const dead = await replica({
+      leaseMs,
+      limits: { concurrent: 1 },
+      through: (store) => (gate = gated(store)),
+    });
     const [two, three] = [await replica({ leaseMs }), await replica({ leaseMs })];
     await ask(dead, "a");
     const parked = await ask(dead, "b");
@@ -286,7 +292,8 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     await draining;
     expect((await two.get(alice, quick.id)).status).toBe("succeeded");
     expect(await two.get(alice, slow.id)).toMatchObject({
-      ...{ status: "failed", fault: { code: "RUN_INTERRUPTED" } },
+      status: "failed",
+      fault: { code: "RUN_INTERRUPTED" },
     });
     expect(await two.get(alice, queued.id)).toMatchObject({ status: "queued", parked: true });
     const events = gatherEvents(two.follow(alice, queued.id, { signal: never(), adopt: authorityOf(alice) }));
@@ -315,7 +322,10 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     const run = await ask(engine, "hi");
     const turn = await agent.turnOf("hi");
     for (let n = 0; n < 50; n++) turn.card(n);
-    expect(await ended(engine, run.id)).toMatchObject({ status: "failed", fault: { code: "LIMIT_EXCEEDED" } });
+    expect(await ended(engine, run.id)).toMatchObject({
+      status: "failed",
+      fault: { code: "LIMIT_EXCEEDED" },
+    });
     expect((await follow(engine, run.id)).length).toBeLessThanOrEqual(20);
     const wide = await replica({ limits: { chars: 1_000 } });
     const second = await ask(wide, "wide");
@@ -326,12 +336,11 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
 
   it("ends the run of an agent that does not end when it is told to", async () => {
     agent = stagedAgent("support", { stubborn: true });
-    const engine = await replica();
+    const engine = await replica({ limits: { stopMs: 100 } });
     const run = await ask(engine, "hi");
     await engine.cancel(alice, run.id);
-    const after = await engine.wait(alice, run.id, { signal: never(), timeoutMs: 8_000 });
-    expect(after.status).toBe("cancelled");
-  }, 15_000);
+    expect((await ended(engine, run.id)).status).toBe("cancelled");
+  });
 
   it("waits for a person's yes, and goes on behind its last event on another replica, by one of many", async () => {
     const [one, two] = [await replica(), await replica()];
@@ -341,11 +350,16 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     turn.ask(approvalId);
     turn.end("waiting");
     const first = await follow(two, run.id);
-    expect(first.at(-1)).toMatchObject({ event: "done", data: { status: "waiting", approval_id: approvalId } });
+    expect(first.at(-1)).toMatchObject({
+      event: "done",
+      data: { status: "waiting", approval_id: approvalId },
+    });
     expect(await two.get(alice, run.id)).toMatchObject({ status: "waiting", approvalId });
     const decided = { approvalId, decision: "approve" } as const;
     await expect(two.resume(authorityOf(bob), decided)).rejects.toMatchObject({ code: "not_found" });
-    const tried = await Promise.allSettled([one, two].map((each) => each.resume(authorityOf(alice), decided)));
+    const tried = await Promise.allSettled(
+      [one, two].map((each) => each.resume(authorityOf(alice), decided)),
+    );
     expect(tried.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     const rest = follow(one, run.id, first.length);
     (await agent.turnOf(`approve ${approvalId}`)).end("done");

@@ -18,13 +18,10 @@ import { runJournal } from "./run-journal.ts";
 import { type LiveRun, type TurnSource, liveRun } from "./live-run.ts";
 import {
   RUN_STORE_DEFAULTS,
-  type RunFault,
   type RunInput,
-  type RunPage,
   type RunQuery,
   type RunStore,
   type StoredRun,
-  hasEnded,
   noSuchRun,
 } from "./run.ts";
 
@@ -51,9 +48,17 @@ export interface RunLimits {
   readonly events: number;
   /** Characters of JSON that one run's events may have together. 4,000,000 unless set. */
   readonly chars: number;
+  /** How long an agent may take to end after it was told to, in milliseconds; then its run ends without it. 5,000 unless set. */
+  readonly stopMs: number;
 }
 
-export const RUN_LIMITS: RunLimits = { concurrent: 100, queued: 1_000, events: 10_000, chars: 4_000_000 };
+const RUN_LIMITS: RunLimits = {
+  concurrent: 100,
+  queued: 1_000,
+  events: 10_000,
+  chars: 4_000_000,
+  stopMs: 5_000,
+};
 
 /** By whose leave a run works. */
 export interface RunAuthority {
@@ -302,7 +307,9 @@ export function runEngine(options: RunEngineOptions): RunEngine {
     await all;
     await journal.close();
     follower.close();
-    await (await unwatch.catch(() => undefined))?.();
+    await (
+      await unwatch.catch(() => undefined)
+    )?.();
   }
   let down: Promise<void> | undefined;
 
@@ -342,5 +349,3 @@ export function runEngine(options: RunEngineOptions): RunEngine {
     close: () => (down ??= shutDown(0)),
   };
 }
-
-export { type RunFault, type RunPage, hasEnded };

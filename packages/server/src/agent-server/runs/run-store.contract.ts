@@ -70,8 +70,15 @@ export function runStoreContract(name: string, openContract: () => Promise<Contr
         { seq: 3, ...delta("c") },
       ]);
       expect(page.run).toMatchObject({
-        ...{ id: run.id, agent: "support", threadId: run.threadId, background: true },
-        ...{ status: "running", lastSeq: 3, agentRun, parked: false, cancelRequested: false },
+        id: run.id,
+        agent: "support",
+        threadId: run.threadId,
+        background: true,
+        status: "running",
+        lastSeq: 3,
+        agentRun,
+        parked: false,
+        cancelRequested: false,
       });
       expect((await store.read(alice, run.id, 0, 2)).events.map(({ seq }) => seq)).toEqual([1, 2]);
       const messageId = newId();
@@ -188,7 +195,9 @@ export function runStoreContract(name: string, openContract: () => Promise<Contr
       expect(await store.cancel(alice, waits.id, DONE)).toMatchObject({ status: "cancelled", lastSeq: 1 });
       const runs = await begun();
       expect(await store.cancel(alice, runs.id, DONE)).toMatchObject({
-        ...{ status: "running", cancelRequested: true, lastSeq: 0 },
+        status: "running",
+        cancelRequested: true,
+        lastSeq: 0,
       });
       expect(await store.write(runs.replica, [change(runs, 0)])).toEqual([
         { id: runs.id, held: true, cancel: true },
@@ -202,7 +211,8 @@ export function runStoreContract(name: string, openContract: () => Promise<Contr
       for (let n = 0; n < 12; n++) {
         const run = await begun({ status: n % 2 === 0 ? "queued" : "running" });
         const finish = async () => {
-          if (run.status === "queued") await store.write(run.replica, [change(run, 0, { status: "running" })]);
+          if (run.status === "queued")
+            await store.write(run.replica, [change(run, 0, { status: "running" })]);
           await store.write(run.replica, [change(run, 0, { events: LOST, status: "failed" })]);
         };
         await Promise.all([store.cancel(alice, run.id, DONE), finish()]);

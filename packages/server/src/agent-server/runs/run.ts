@@ -170,10 +170,7 @@ export function noSuchRun(): DeputizeError {
 }
 
 export function threadBusy(): DeputizeError {
-  return new DeputizeError(
-    "conflict",
-    "another run of this thread has not ended; wait for it or cancel it",
-  );
+  return new DeputizeError("conflict", "another run of this thread has not ended; wait for it or cancel it");
 }
 
 export function tooManyRuns(limit: number): DeputizeError {

@@ -1,5 +1,5 @@
 /** For tests of runs: an agent whose turns are told step by step what to do, and replicas over one store. */
-import type { TurnEnd, TurnEvent, TurnOptions } from "@deputize/agent";
+import type { ResumeRequest, TurnEnd, TurnEvent, TurnOptions } from "@deputize/agent";
 import { type Caller, type DeputizeErrorCode, newId, toProblem, DeputizeError } from "@deputize/core";
 import { testCaller } from "../../testing.ts";
 import type { RunAgent, RunAuthority } from "./run-engine.ts";
@@ -87,14 +87,14 @@ export function stagedAgent(name = "support", options: StagedOptions = {}): Stag
     turns,
     stopped,
     stream: (message: string, turn: TurnOptions = {}) =>
-      play(message, turn.sessionId ?? "", turn.signal ?? new AbortController().signal),
+      play(message, turn.sessionId ?? "", turn.signal ?? never()),
     admit: async (caller) => caller as never,
     core: {
-      resume: ({ approvalId, decision, signal = new AbortController().signal }) => ({
+      resume: ({ approvalId, decision, signal = never() }: ResumeRequest) => ({
         [Symbol.asyncIterator]: () => play(`${decision} ${approvalId}`, newId(), signal),
       }),
-      stop: async ({ runId }) => void stopped.push(runId),
-    } as RunAgent["core"],
+      stop: async ({ runId }: { readonly runId: string }) => void stopped.push(runId),
+    } as unknown as RunAgent["core"],
     async turnOf(message) {
       for (;;) {
         const found = turns.find((turn) => turn.message === message);
