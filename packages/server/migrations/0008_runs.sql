@@ -159,6 +159,19 @@ begin
   perform pg_notify('deputize_runs', of_run::text);
 end $$;
 
+-- As the sealed caller: nothing of a thread's runs is kept. Whoever works on one hears that it is gone.
+create function agent.forget_runs(of_agent text, of_thread uuid) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  gone text[];
+begin
+  with dropped as (delete from agent.server_runs s
+    where s.tenant = deputize.tenant() and s.owner_id = deputize.subject() and s.agent = of_agent and s.thread_id = of_thread returning s.id)
+  select coalesce(array_agg(id::text), '{}') into gone from dropped;
+  perform pg_notify('deputize_runs', array_to_string(gone[g : g + 199], ',')) from generate_series(1, cardinality(gone), 200) g;
+  return cardinality(gone);
+end $$;
+
 -- As the sealed caller: a run that waits, or that a dead replica left queued, is another replica's from here on. One of many gets it.
 create function agent.take_run(of_run uuid, from_state text, for_replica uuid, lease_ms integer)
 returns table (id uuid, input jsonb)
@@ -208,9 +221,9 @@ begin
   return n;
 end $$;
 
-revoke all on function agent.write_runs(uuid, jsonb, integer), agent.cancel_run(uuid, jsonb), agent.take_run(uuid, text, uuid, integer),
+revoke all on function agent.write_runs(uuid, jsonb, integer), agent.cancel_run(uuid, jsonb), agent.forget_runs(text, uuid), agent.take_run(uuid, text, uuid, integer),
   agent.fail_dead_runs(integer, integer, jsonb, jsonb), agent.prune_runs(integer, bigint) from public;
-grant execute on function agent.write_runs(uuid, jsonb, integer), agent.cancel_run(uuid, jsonb), agent.take_run(uuid, text, uuid, integer),
+grant execute on function agent.write_runs(uuid, jsonb, integer), agent.cancel_run(uuid, jsonb), agent.forget_runs(text, uuid), agent.take_run(uuid, text, uuid, integer),
   agent.fail_dead_runs(integer, integer, jsonb, jsonb), agent.prune_runs(integer, bigint) to {{app}};
 
 -- For the job that erases or exports a person.

@@ -189,6 +189,16 @@ export function memoryRunStore(
       }
       return shown(row);
     },
+    forget: async (caller, agent, threadId) => {
+      const gone = [...rows.values()].filter(
+        (row) => isOf(row, caller) && row.run.agent === agent && row.run.threadId === threadId,
+      );
+      for (const { run } of gone) {
+        rows.delete(run.id);
+        changed(run.id);
+      }
+      return gone.length;
+    },
     take: async (caller, id, from, replica) => {
       const row = rows.get(id);
       if (!row || !isOf(row, caller)) return undefined;

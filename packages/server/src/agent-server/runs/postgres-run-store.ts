@@ -161,6 +161,16 @@ export function postgresRunStore(options: RunStoreOptions & { readonly store: St
         .catch(runStoreFault);
       return get(caller, id);
     },
+    forget: async (caller, agent, threadId) => {
+      const { rows } = await store
+        .asCaller(
+          caller,
+          (tx) => tx.query<{ n: number }>("select agent.forget_runs($1, $2) as n", [agent, threadId]),
+          { readOnly: false },
+        )
+        .catch(runStoreFault);
+      return rows[0]?.n ?? 0;
+    },
     take: async (caller, id, from, replica) => {
       if (!isUuid(id)) return undefined;
       const { rows } = await store

@@ -107,6 +107,8 @@ export interface RunEngine {
   cancel(caller: Caller, id: string): Promise<StoredRun>;
   /** Ends the open run of a thread; undefined when there is none. */
   cancelThread(caller: Caller, agent: string, threadId: string): Promise<StoredRun | undefined>;
+  /** Removes what is kept of the runs of a thread, and ends them: for whoever removes the thread. */
+  forgetThread(caller: Caller, agent: string, threadId: string): Promise<void>;
   /** Goes on with the caller's run that waits for this approval. Throws `not_found`, `conflict`. */
   resume(
     authority: RunAuthority,
@@ -336,6 +338,9 @@ export function runEngine(options: RunEngineOptions): RunEngine {
         if (runs[0]) return cancel(caller, runs[0].id);
       }
       return undefined;
+    },
+    async forgetThread(caller, agent, threadId) {
+      await store.forget(caller, agent, threadId);
     },
     async resume(authority, { approvalId, decision }) {
       if (draining) throw goingDown();

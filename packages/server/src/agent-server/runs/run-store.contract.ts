@@ -226,6 +226,20 @@ export function runStoreContract(name: string, openContract: () => Promise<Contr
       expect(ends.has("failed")).toBe(true);
     });
 
+    it("forgets the runs of one thread of the caller's, also one at work", async () => {
+      const threadId = newId();
+      const ended = await begun({ threadId });
+      await store.write(ended.replica, [change(ended, 0, { events: DONE, status: "succeeded" })]);
+      const open = await begun({ threadId });
+      const kept = await begun();
+      expect(await store.forget(bob, "support", threadId)).toBe(0);
+      expect(await store.forget(alice, "support", threadId)).toBe(2);
+      for (const { id } of [ended, open])
+        await expect(store.get(alice, id)).rejects.toMatchObject({ code: "not_found" });
+      expect((await store.write(open.replica, [change(open, 0)]))[0]?.held).toBe(false);
+      expect((await store.get(alice, kept.id)).status).toBe("running");
+    });
+
     it("gives a run that waits to one of many, and not while another run of its thread is open", async () => {
       const waits = await begun();
       await store.write(waits.replica, [change(waits, 0, { status: "waiting", approvalId: "a" })]);

@@ -120,6 +120,8 @@ export interface RunStore {
   ): Promise<{ readonly runs: readonly StoredRun[]; readonly next?: string }>;
   /** Ends a run that is not at work, with `events`; asks for the end of one that is; leaves one that has ended. Throws as `get`. */
   cancel(caller: Caller, id: string, events: readonly RunEvent[]): Promise<StoredRun>;
+  /** Removes all runs of a thread of the caller's, with what they told; whoever works on one loses it. Answers how many. */
+  forget(caller: Caller, agent: string, threadId: string): Promise<number>;
   /**
    * Makes a run `replica`'s: one that waits goes on, one that is parked is queued here. Undefined when somebody else was quicker, or
    * it is neither.

@@ -20,7 +20,10 @@ import { assertSameThread } from "./same-thread.ts";
 const GROUP = "Threads";
 const COPY_MAX = 1_000;
 
-export function threadRoutes({ threads }: Pick<AgentServerParts, "threads">): readonly AgentRoute[] {
+export function threadRoutes({
+  threads,
+  runs,
+}: Pick<AgentServerParts, "threads" | "runs">): readonly AgentRoute[] {
   return [
     route({
       method: "GET",
@@ -94,6 +97,7 @@ export function threadRoutes({ threads }: Pick<AgentServerParts, "threads">): re
         assertSameThread(params.id, body?.config);
         const { agent, id } = await threads.find(caller, params.id);
         await agent.core.conversations.delete(caller, id);
+        await runs.forgetThread(caller, agent.name, id);
         return { thread_id: id, deleted: true };
       },
     }),
