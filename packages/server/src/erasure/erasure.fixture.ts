@@ -15,6 +15,7 @@ import {
 } from "../../../authority/src/testing/test-authority.ts";
 import { AUDIENCE, WHO } from "../../../authority/src/testing/test-core.ts";
 import { serverMigrations } from "../a2a/task-store.ts";
+import { postgresRunStore } from "../agent-server/runs/postgres-run-store.ts";
 import { databaseKeepers } from "./database-keepers.ts";
 import type { ErasePersonOptions } from "./erase-person.ts";
 import type { PersonKeeper } from "./person-keeper.ts";
@@ -143,6 +144,13 @@ export async function erasureWorld(): Promise<ErasureWorld> {
         ),
       { readOnly: false },
     );
+    const run = { id: newId(), replica: newId() };
+    const runs = postgresRunStore({ store });
+    const facts = { agent: "order-management", threadId: newId(), status: "queued", background: true } as const;
+    await runs.create(person, { ...run, ...facts, input: { message: words, mustExist: false } });
+    await runs.write(run.replica, [
+      { id: run.id, after: 0, events: [{ event: "delta", data: { text: words } }] },
+    ]);
     await store.asCaller(
       person,
       (tx) =>

@@ -240,6 +240,8 @@ describe("exporting a person [PR-D30]", () => {
         "agent.memories",
         "agent.messages",
         "agent.runs",
+        "agent.serverruns.server_run_events",
+        "agent.serverruns.server_runs",
         "agent.tasks.tasks",
         "agent.usage",
         "audit.entries",
@@ -256,6 +258,7 @@ describe("exporting a person [PR-D30]", () => {
         "authority.person",
         "authority.sessions",
         "mcp.session_state",
+        "registry.registered_agents",
       ].toSorted(),
     );
     expect(sections["authority.person"]).toMatchObject([{ email: PEOPLE.alice.email, name: "Alice" }]);
