@@ -146,7 +146,12 @@ export async function erasureWorld(): Promise<ErasureWorld> {
     );
     const run = { id: newId(), replica: newId() };
     const runs = postgresRunStore({ store });
-    const facts = { agent: "order-management", threadId: newId(), status: "queued", background: true } as const;
+    const facts = {
+      agent: "order-management",
+      threadId: newId(),
+      status: "queued",
+      background: true,
+    } as const;
     await runs.create(person, { ...run, ...facts, input: { message: words, mustExist: false } });
     await runs.write(run.replica, [
       { id: run.id, after: 0, events: [{ event: "delta", data: { text: words } }] },
