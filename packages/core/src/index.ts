@@ -40,6 +40,7 @@ export {
   isDeputizeError,
   toProblem,
 } from "./errors.ts";
+export { faultInOneLine } from "./fault-in-one-line.ts";
 export { hashParts } from "./hash-parts.ts";
 export {
   type GrantId,

@@ -5,6 +5,8 @@ import { agentCommand } from "./commands/agent.ts";
 import { appCommand } from "./commands/app.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { devCommand } from "./commands/dev.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { grantCommand } from "./commands/grant.ts";
 import { guardCommand } from "./commands/guard.ts";
 import { initCommand } from "./commands/init.ts";
@@ -16,7 +18,9 @@ import { restoreCommand } from "./commands/restore.ts";
 import { revocationsCommand } from "./commands/revocations.ts";
 import { revokeCommand } from "./commands/revoke.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
+import { testCommand } from "./commands/test.ts";
 import { tokenCommand } from "./commands/token.ts";
 import { toolsCommand } from "./commands/tools.ts";
 
@@ -27,6 +31,10 @@ export function createProgram(): Command {
     .version(manifest.version)
     .showHelpAfterError("(add --help to see what there is)")
     .addCommand(initCommand())
+    .addCommand(devCommand())
+    .addCommand(startCommand())
+    .addCommand(testCommand())
+    .addCommand(doctorCommand())
     .addCommand(serveCommand())
     .addCommand(statusCommand())
     .addCommand(appCommand())

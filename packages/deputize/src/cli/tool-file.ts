@@ -5,9 +5,9 @@
  * error. Does not: keep the file from doing what it does when it is imported, such as opening its database.
  */
 import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { DeputizeError } from "@deputize/core";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { DeputizeError, faultInOneLine } from "@deputize/core";
 import type { MCPServer } from "@deputize/mcp";
 
 /** What commands need of a server; the file may have it from another copy of this package. */
@@ -31,7 +31,7 @@ export async function loadToolServer(file: string): Promise<ToolServer> {
   try {
     module = await printingToStderr(() => orStuck(import(pathToFileURL(path).href)));
   } catch (cause) {
-    throw new DeputizeError("config_invalid", `${file} does not load: ${inOneLine(cause)}`, { cause });
+    throw new DeputizeError("config_invalid", `${file} does not load: ${faultInOneLine(cause)}`, { cause });
   }
   const server = [module["default"], module["server"]].find(isToolServer);
   if (server) return server;
@@ -67,16 +67,4 @@ async function printingToStderr<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     Object.assign(console, { log, info, debug });
   }
-}
-
-/** What was thrown, and where in the author's own files. */
-function inOneLine(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown).split("\n", 1)[0] ?? "";
-  const [line = ""] = thrown.message.split("\n", 1);
-  const place = /file:\/\/[^\s()]+?:\d+/g
-    .exec((thrown.stack ?? "").replaceAll(/file:\/\/[^\s()]*\/node_modules\/[^\s()]*/g, ""))
-    ?.at(0);
-  const at = place && `${basename(fileURLToPath(place.replace(/:\d+$/, "")))}:${place.split(":").at(-1)}`;
-  const name = thrown.name === "Error" || thrown instanceof DeputizeError ? "" : `${thrown.name}: `;
-  return `${name}${line}${at ? ` (${at})` : ""}`;
 }

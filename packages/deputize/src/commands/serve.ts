@@ -8,6 +8,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { StartedAuthority } from "@deputize/server/authority";
 import type { AuthoritySettings } from "@deputize/server/config";
+import { ender } from "../cli/ender.ts";
 
 interface ServeOptions {
   readonly port?: number;
@@ -16,9 +17,6 @@ interface ServeOptions {
   readonly config?: string;
   readonly json?: boolean;
 }
-
-/** Longer than the server gives its open requests. */
-const END_WITHIN_MS = 9_500;
 
 function port(text: string): number {
   const value = Number(text);
@@ -64,30 +62,12 @@ More settings: docs/settings.md.`,
           end(1);
         },
       });
-      end = ender(started);
+      end = ender(() => started.close());
       process.on("SIGINT", () => end(0));
       process.on("SIGTERM", () => end(0));
       if (options.json ?? false) console.log(JSON.stringify(asJson(started, settings)));
       else for (const line of said(started, settings)) console.log(line);
     });
-}
-
-/** Ends the server once, whoever asks, and then the process. */
-function ender(started: StartedAuthority): (code: number) => void {
-  let ending = false;
-  return (code) => {
-    if (ending) return;
-    ending = true;
-    // Whatever hangs, the process does not.
-    setTimeout(() => process.exit(1), END_WITHIN_MS).unref();
-    started.close().then(
-      () => process.exit(code),
-      (error: unknown) => {
-        console.error(error);
-        process.exit(1);
-      },
-    );
-  };
 }
 
 function asJson(started: StartedAuthority, settings: AuthoritySettings): Record<string, unknown> {

@@ -47,7 +47,7 @@ Example:
     const { tokenFor, roles = [], scopes = [], tenant } = options;
     if (tokenFor === undefined && (options.roles || options.scopes || tenant !== undefined))
       throw new UsageError("--roles, --scopes and --tenant go with --token-for");
-    const { serveAndReload } = await import("../cli/tool-dev.ts");
+    const { serveTools } = await import("../cli/tool-dev.ts");
     const token = tokenFor !== undefined && {
       sub: tokenFor,
       roles,
@@ -55,7 +55,7 @@ Example:
       ...(tenant !== undefined && { tenant_id: tenant }),
     };
     const order = { file, port: options.port, host: options.host, ...(token && { token }) };
-    const { stop } = serveAndReload(order, {
+    const { stop } = serveTools(order, {
       listening: (started) =>
         options.json ? printJson({ ...started, tools: started.tools.map(short) }) : say(started),
       failed: (why) => {

@@ -21,3 +21,25 @@ export { type ApiCode, ApiError, errorBody } from "./errors.ts";
 export type { ReadinessCheck } from "./health-routes.ts";
 export { Answer, type AgentRoute, type RouteCall, type RouteScope, route } from "./route.ts";
 export { type ServerAuth, type SignedIn, currentIdentity, withIdentity } from "./sign-in.ts";
+export {
+  type AgentContext,
+  type AgentMaker,
+  type AuthContext,
+  type Diagnosis,
+  type Finding,
+  type InProcessServerOptions,
+  type Project,
+  type ProjectConfig,
+  type ProjectConfigInput,
+  type ReadProjectOptions,
+  type RequestCounter,
+  type StartProjectOptions,
+  type StartedProject,
+  defineAgent,
+  defineConfig,
+  diagnose,
+  inProcessServer,
+  readProject,
+  readTestSetting,
+  startProject,
+} from "./project/index.ts";

@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { type Clock, DeputizeError, parseScope } from "@deputize/core";
 import { type ConfigFile, configSecretMatches, readConfigFile } from "./config-file.ts";
+import { weaknessOf } from "./secret-strength.ts";
 import { type SettingOverrides, type Settings, isSetting, readNamed, readSettings } from "./settings.ts";
 
 export interface AuthoritySettings extends Settings {
@@ -162,23 +163,9 @@ function checkOperatorScope(scope: string): void {
   }
 }
 
-const SECRET_CHARACTERS = 32;
-const DISTINCT = 10;
-
 /** Throws `config_invalid` for a secret that could be guessed; says how to make a good one. */
 function assertStrong(name: string, secret: string): void {
-  const weak =
-    secret.length < SECRET_CHARACTERS
-      ? `has fewer than ${SECRET_CHARACTERS} characters`
-      : new Set(secret).size < DISTINCT
-        ? "repeats a few characters"
-        : /^(.{1,16})\1+$/.test(secret)
-          ? "repeats itself"
-          : /change.?me|your.?secret|example|password/i.test(secret)
-            ? "is a placeholder"
-            : /\s/.test(secret)
-              ? "holds blanks"
-              : undefined;
+  const weak = weaknessOf(secret);
   if (weak === undefined) return;
   throw new DeputizeError("config_invalid", `${name} ${weak}; make one with: openssl rand -hex 32`);
 }

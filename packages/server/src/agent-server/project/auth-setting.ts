@@ -38,8 +38,6 @@ const custom = settings({
   method: z.literal("custom"),
   /** An `Authenticator`, a class of one, or a function that makes one. */
   path: codePlace,
-  /** The issuers that its identities name, where they name any. */
-  issuers: names.optional(),
   ...policy,
 });
 
@@ -49,6 +47,8 @@ const deputize = settings({
   issuer: address("https:", "http:"),
   /** The audience that tokens for this server name. */
   audience: z.string().min(1).max(512),
+  /** The issuer of workers' tokens, `agentwrit` unless the authority was told another; without it workers do not come in. */
+  workers: z.string().min(1).max(512).optional(),
   ...policy,
 });
 

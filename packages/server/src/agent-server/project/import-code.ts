@@ -6,8 +6,8 @@
  */
 import { existsSync, realpathSync } from "node:fs";
 import { isAbsolute, relative, resolve, sep } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { DeputizeError, isDeputizeError } from "@deputize/core";
+import { pathToFileURL } from "node:url";
+import { DeputizeError, faultInOneLine } from "@deputize/core";
 import { nearest } from "../../config/nearest.ts";
 
 const EXTENSIONS = [".ts", ".mts", ".js", ".mjs", "/index.ts", "/index.js"] as const;
@@ -68,16 +68,4 @@ export async function importFile(file: string, setting?: string): Promise<Record
       cause,
     });
   }
-}
-
-/** What was thrown, and where in the author's own files. */
-function faultInOneLine(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown).split("\n", 1)[0] ?? "";
-  const [line = ""] = thrown.message.split("\n", 1);
-  const place = /file:\/\/[^\s()]+?:\d+/
-    .exec((thrown.stack ?? "").replaceAll(/file:\/\/[^\s()]*\/node_modules\/[^\s()]*/g, ""))
-    ?.at(0);
-  const at = place && `${fileURLToPath(place.replace(/:\d+$/, ""))}:${place.split(":").at(-1)}`;
-  const name = thrown.name === "Error" || isDeputizeError(thrown) ? "" : `${thrown.name}: `;
-  return `${name}${line}${at ? ` (${at})` : ""}`;
 }

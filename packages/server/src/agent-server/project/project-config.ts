@@ -116,6 +116,18 @@ const models = settings({
   fallback: names.max(8).optional(),
 });
 
+/** How the project's own tests are run. */
+export const TestSetting = settings({
+  /** Their folder; `tests` unless set. */
+  path: z
+    .string()
+    .regex(/^[\w@./-]{1,200}$/, "is a folder of the project")
+    .optional(),
+  coverage: z.boolean().optional(),
+  /** The least part of lines that tests reach, in percent; with `coverage`. */
+  threshold: count(0, 100).optional(),
+});
+
 export const ProjectConfig = settings({
   $schema: z.string().max(2000).optional(),
   agent: codePlace.optional(),
@@ -162,8 +174,9 @@ export const ProjectConfig = settings({
   observability: observability.optional(),
   a2a: either("is true, false, or { … }", [z.boolean(), a2a]).optional(),
   compat: either('is null or "agentflow"', [z.null(), z.enum(["agentflow"])]).optional(),
+  /** For `deputize test`. */
+  test: TestSetting.optional(),
   /** Read for files of the original, and used by nothing here; `doctor` says so. */
-  test: z.record(z.string(), z.unknown()).optional(),
   evaluation: z.record(z.string(), z.unknown()).optional(),
 })
   .refine((it) => (it.agent === undefined) !== (it.agents === undefined), {
