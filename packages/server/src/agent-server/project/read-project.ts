@@ -124,38 +124,63 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
+/** Why a project must not be served so, with the fix. */
+export interface ServeFault {
+  readonly id: "anonymous" | "plain-http" | "host-wildcard" | "no-address";
+  /** A key of the file, or a variable. */
+  readonly setting: string;
+  readonly says: string;
+}
+
 /** How a project is served. Throws `config_invalid` with the fix. */
-export function serveSettings({ config, env }: Project, overrides: ServeOverrides = {}): ServeSettings {
+export function serveSettings(project: Project, overrides: ServeOverrides = {}): ServeSettings {
+  const { settings, faults } = judgeServing(project, overrides);
+  if (faults[0]) throw new DeputizeError("config_invalid", faults[0].says);
+  return settings;
+}
+
+/** How it would be served, and everything that speaks against it. Throws `config_invalid` for a variable that cannot be read. */
+export function judgeServing({ config, env }: Project, overrides: ServeOverrides = {}) {
   const named = readNamed(ENVIRONMENT, env);
   const host = overrides.host ?? config.host ?? "127.0.0.1";
-  const port = overrides.port ?? named.PORT ?? config.port ?? DEFAULT_PORT;
   const production = named.MODE === "production";
   const publicUrl = (named.PUBLIC_URL ?? config.public_url)?.replace(/\/+$/, "");
   const anonymous = (config.auth ?? null) === null;
   const loopback = isLoopback(host);
-  const refuse = (message: string): never => {
-    throw new DeputizeError("config_invalid", message);
-  };
   const allowAnonymous = config.allow_anonymous === true && overrides.allowAnonymous === true;
+  const hosts = named.ALLOWED_HOST ?? config.allowed_hosts;
+  const faults: ServeFault[] = [];
+  const fault = (id: ServeFault["id"], setting: string, says: string) =>
+    void faults.push({ id, setting, says });
   if (anonymous && production && config.allow_anonymous !== true)
-    refuse(
+    fault(
+      "anonymous",
+      "auth",
       '`auth` is null, and MODE is production: anybody could do anything; set `auth`, or write `"allow_anonymous": true` where something else asks who it is',
     );
-  if (anonymous && !loopback && !allowAnonymous)
-    refuse(
+  else if (anonymous && !loopback && !allowAnonymous)
+    fault(
+      "anonymous",
+      "auth",
       `\`auth\` is null, and ${host} lets other machines in; set \`auth\`, bind 127.0.0.1, or say it twice: "allow_anonymous": true in the file and --allow-anonymous`,
     );
-  if (!loopback && publicUrl === undefined)
-    refuse(
+  if (production && !publicUrl?.startsWith("https://"))
+    fault(
+      "plain-http",
+      "public_url",
+      "MODE is production, which needs a `public_url` (or PUBLIC_URL) that begins with https://",
+    );
+  else if (!loopback && publicUrl === undefined)
+    fault(
+      "no-address",
+      "public_url",
       `binding ${host} lets other machines in; set PUBLIC_URL, or \`public_url\`, to the address that they use`,
     );
-  if (production && !publicUrl?.startsWith("https://"))
-    refuse("MODE is production, which needs a `public_url` (or PUBLIC_URL) that begins with https://");
-  const hosts = named.ALLOWED_HOST ?? config.allowed_hosts;
-  if (hosts?.includes("*")) refuse("`*` is no host; list those that this server answers to");
-  return {
+  if (hosts?.includes("*"))
+    fault("host-wildcard", "allowed_hosts", "`*` is no host; list those that this server answers to");
+  const settings: ServeSettings = {
     host,
-    port,
+    port: overrides.port ?? named.PORT ?? config.port ?? DEFAULT_PORT,
     production,
     publicUrl,
     allowedHosts: hosts,
@@ -165,6 +190,7 @@ export function serveSettings({ config, env }: Project, overrides: ServeOverride
     uploadBytes: megabytes(named.MEDIA_MAX_SIZE_MB) ?? config.limits?.upload_bytes ?? UPLOAD_BYTES,
     logLevel: named.LOG_LEVEL ?? config.observability?.level ?? "info",
   };
+  return { settings, faults };
 }
 
 function megabytes(amount: number | undefined): number | undefined {

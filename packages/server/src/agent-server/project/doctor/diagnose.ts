@@ -9,8 +9,8 @@ import {
   type Project,
   type ReadProjectOptions,
   type ServeOverrides,
+  judgeServing,
   readProject,
-  serveSettings,
 } from "../read-project.ts";
 import { ofFiles, ofSecretsInFile } from "./file-checks.ts";
 import type { Note, Notes } from "./note.ts";
@@ -49,31 +49,23 @@ export async function diagnose(options: ReadProjectOptions & ServeOverrides): Pr
   };
 }
 
-/** What a start would refuse. Each fault is told, though a start stops at the first. */
+/** What a start would refuse, and how the project would be served. */
 function servable(project: Project, overrides: ServeOverrides): Notes {
-  const errors: Note[] = [];
-  const { config, env } = project;
-  const production = env["MODE"] === "production";
   try {
-    const settings = serveSettings(project, overrides);
-    return { errors, warnings: [], serving: settings };
+    const { settings, faults } = judgeServing(project, overrides);
+    return { errors: [...faults], warnings: [], serving: settings };
   } catch (error) {
     if (!isDeputizeError(error)) throw error;
-    const setting =
-      /^([A-Z][A-Z_]+) /.exec(error.message)?.[1] ?? (/`auth`/.test(error.message) ? "auth" : "public_url");
-    errors.push({ id: setting === "auth" ? "anonymous" : idOf(setting), setting, says: error.message });
+    const { config, env } = project;
+    const setting = /^[A-Z][A-Z_]+/.exec(error.message)?.[0] ?? "the environment";
+    return {
+      errors: [{ id: setting === "ORIGINS" ? "cors-wildcard" : "setting", setting, says: error.message }],
+      warnings: [],
+      serving: {
+        production: env["MODE"] === "production",
+        host: overrides.host ?? config.host ?? "127.0.0.1",
+        publicUrl: env["PUBLIC_URL"] ?? config.public_url,
+      },
+    };
   }
-  return {
-    errors,
-    warnings: [],
-    serving: {
-      production,
-      host: overrides.host ?? config.host ?? "127.0.0.1",
-      publicUrl: env["PUBLIC_URL"] ?? config.public_url,
-    },
-  };
 }
-
-const idOf = (setting: string): string =>
-  ({ ORIGINS: "cors-wildcard", public_url: "plain-http", ALLOWED_HOST: "host-wildcard" })[setting] ??
-  "setting";

@@ -93,7 +93,7 @@ function ofJwt({ env }: Project, { errors, warnings, serving }: Notes): void {
         says: `is read by nobody; did you mean ${meant}?`,
       });
   }
-  if (serving.production && shared && env["JWT_ALGORITHM"] === undefined)
+  if (serving.production && shared && !env["JWT_ALGORITHM"])
     warnings.push({
       id: "shared-secret",
       setting: "JWT_SECRET_KEY",
