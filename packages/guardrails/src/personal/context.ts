@@ -40,9 +40,10 @@ const NOT_ASCII = /[^\0-\x7f]/;
 
 /** Of words that say what the number behind them is: nobody's. */
 const OTHER_NUMBERS = new Set(
-  "order orders invoice ticket tracking sku item items article product serial model version build issue pr case ref reference transaction confirmation booking reservation shipment parcel page room line port bestellung bestellnummer rechnung commande factura pedido".split(
-    " ",
-  ),
+  (
+    "order orders invoice ticket tracking sku item items article product serial model version build issue pr case ref reference transaction confirmation booking reservation shipment parcel package delivery receipt batch barcode ean upc gtin rma page room line port " +
+    "bestellung bestellnummer auftragsnummer rechnung rechnungsnummer artikelnummer sendungsnummer commande factura pedido ordernummer ordernr beställning beställningsnummer faktura fakturanummer artikel sändning kvitto bestelling bestelnummer ordre ordrenummer tilaus ordine spedizione zamówienie"
+  ).split(" "),
 );
 const FILLERS = new Set([
   "number",

@@ -19,6 +19,13 @@ describe("numbers that are nobody's [PR-D36]", () => {
     "invoice 4711-0815-0001",
     "Tracking 1Z999AA10123456784",
     "There are 1234567890 reasons",
+    "My order number is 4111111111111111",
+    "Tracking number 4539578763621486 arrives on Monday",
+    "SKU 4000056655665556 is out of stock",
+    "Order 811218-9876 was shipped",
+    "Ordernummer 811218-9876 har skickats",
+    "Faktura 556036-0793, artikel 2021000001",
+    "Receipt no. 811218-9876",
     "It costs 1,234,567.89 dollars",
     "build 2024.11.30.4",
     "version 1.2.3.4567",
@@ -40,6 +47,12 @@ describe("numbers that are nobody's [PR-D36]", () => {
 
 describe("what people write [PR-D36]", () => {
   it.each([
+    ["4111111111111111", "CREDIT_CARD: 4111111111111111"],
+    ["for my order take card 4111111111111111", "CREDIT_CARD: 4111111111111111"],
+    ["order paid by 4111 1111 1111 1111", "CREDIT_CARD: 4111 1111 1111 1111"],
+    ["personnummer 811218-9876", "SE_PERSONNUMMER: 811218-9876"],
+    ["Anna, 811218-9876, wants her parcel", "SE_PERSONNUMMER: 811218-9876"],
+    ["organisationsnummer 556036-0793", "SE_ORGANISATION_NUMBER: 556036-0793"],
     ["my amex is 3782 822463 10005", "CREDIT_CARD: 3782 822463 10005"],
     ["card 4111-1111-1111-1111, please", "CREDIT_CARD: 4111-1111-1111-1111"],
     ["my iban is gb82west12345698765432", "IBAN_CODE: gb82west12345698765432"],

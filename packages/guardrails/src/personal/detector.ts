@@ -84,8 +84,9 @@ export function personalDataDetector({ groups, except = [] }: PersonalDataOption
       if (gap === undefined && kind.context && !kind.alone) return false;
       const { check } = kind;
       if (check && !check(matched)) return false;
-      // A bare number that was called something else just before it is that.
-      if (!isShaped(kind) && calledOtherwise(words, start)) return false;
+      // A number that was called something else just before it is that, unless its own word is there or its groups say what it is.
+      const plain = !isShaped(kind) || (gap === undefined && PLAIN_NUMBER.test(matched));
+      if (plain && calledOtherwise(words, start)) return false;
       found.push({ type: kind.type, start, end, score: scoreOf(kind, gap), gap: gap ?? 1_000 });
       return true;
     };
@@ -150,6 +151,9 @@ function search(
     pattern.lastIndex = index + (next ?? whole.length);
   }
 }
+
+/** Digits in one piece, or with the last four apart, as orders are numbered too. */
+const PLAIN_NUMBER = /^\d+(?:-\d{4})?$/;
 
 /** Letters or signs in fixed places, which a plain number does not have. */
 const isShaped = ({ alone }: PersonalKind): boolean => alone === true;
