@@ -126,7 +126,7 @@ export { type WebhookOptions, webhookTransport } from "./observe/transports/webh
 export { type CheckedFetch, type CheckedFetchOptions, checkedFetch } from "./webhooks/checked-fetch.ts";
 export { type SignedEvents, verifyEventSignature } from "./webhooks/webhook-signature.ts";
 export { offlinePlanner } from "./planner/offline-planner.ts";
-export { type Embedder, embedAll } from "./embeddings/embedder.ts";
+export { type Embedder, type Pieces, embedAll } from "./embeddings/embedder.ts";
 export { resolveEmbedder } from "./embeddings/embedder-setting.ts";
 export { hashedNgrams } from "./embeddings/hashed-embedder.ts";
 export { type EndpointOptions, endpointEmbedder, modelEmbedder } from "./embeddings/model-embedder.ts";

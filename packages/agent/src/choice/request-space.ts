@@ -10,6 +10,7 @@
  * `npm run fit:tools -- --data FOLDER` makes `request-space.json` and judges it by tools that were left out.
  */
 import { readFileSync } from "node:fs";
+import type { PieceSpace } from "./piece-match.ts";
 
 export interface RequestSpace {
   /** The embedder that it is for. */
@@ -20,6 +21,10 @@ export interface RequestSpace {
   readonly directions: readonly { readonly vector: Float32Array; readonly shrink: number }[];
   /** What a point of cosine weighs against one of `wordMatch`. */
   readonly cosineWeight: number;
+  /** Where the embedder tells the pieces of a text apart. */
+  readonly pieces?: PieceSpace;
+  /** Of stems that requests have whatever they are about, what one of them counts, below 1. */
+  readonly common: ReadonlyMap<string, number>;
 }
 
 /** Numbers as signed bytes and their unit, since the map needs no more. */
@@ -34,6 +39,13 @@ export interface PackedRequestSpace {
   readonly requestMean: Packed;
   readonly toolMean: Packed;
   readonly directions: readonly (Packed & { readonly shrink: number })[];
+  readonly pieces?: {
+    readonly requestMean: Packed;
+    readonly toolMean: Packed;
+    readonly axes: Packed;
+    readonly weight: number;
+  };
+  readonly common: Readonly<Record<string, number>>;
 }
 
 const COSINE_WEIGHT = 30;
@@ -48,13 +60,20 @@ export function requestSpaceOf(embedder: string): RequestSpace {
   const none = new Float32Array();
   return shipped.embedder === embedder
     ? shipped
-    : { embedder, requestMean: none, toolMean: none, directions: [], cosineWeight: COSINE_WEIGHT };
+    : {
+        embedder,
+        requestMean: none,
+        toolMean: none,
+        directions: [],
+        cosineWeight: COSINE_WEIGHT,
+        common: shipped.common,
+      };
 }
 
 /** A sentence's unit vector in the space; `kind` says what the sentence is. */
 export function placed(
   space: RequestSpace,
-  vector: readonly number[],
+  vector: ArrayLike<number>,
   kind: "request" | "tool",
 ): Float32Array {
   const mean = kind === "request" ? space.requestMean : space.toolMean;
@@ -85,6 +104,15 @@ export function packSpace(space: RequestSpace): PackedRequestSpace {
       shrink: Number(shrink.toFixed(4)),
       ...pack(vector),
     })),
+    ...(space.pieces && {
+      pieces: {
+        requestMean: pack(space.pieces.requestMean),
+        toolMean: pack(space.pieces.toolMean),
+        axes: pack(space.pieces.axes),
+        weight: space.pieces.weight,
+      },
+    }),
+    common: Object.fromEntries([...space.common].map(([stem, weight]) => [stem, Number(weight.toFixed(2))])),
   };
 }
 
@@ -95,6 +123,15 @@ export function unpackSpace(packed: PackedRequestSpace): RequestSpace {
     requestMean: unpack(packed.requestMean),
     toolMean: unpack(packed.toolMean),
     directions: packed.directions.map((one) => ({ shrink: one.shrink, vector: unpack(one) })),
+    ...(packed.pieces && {
+      pieces: {
+        requestMean: unpack(packed.pieces.requestMean),
+        toolMean: unpack(packed.pieces.toolMean),
+        axes: unpack(packed.pieces.axes),
+        weight: packed.pieces.weight,
+      },
+    }),
+    common: new Map(Object.entries(packed.common)),
   };
 }
 

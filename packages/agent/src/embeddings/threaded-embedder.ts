@@ -12,7 +12,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { DeputizeError } from "@deputize/core";
-import type { Embedder } from "./embedder.ts";
+import type { Embedder, Pieces } from "./embedder.ts";
 import type { FromThread, ThreadModel, ToThread } from "./embedder-thread.ts";
 
 const TEXT_MAX = 2_000;
@@ -23,7 +23,8 @@ const KEPT_MAX = 2_048;
 
 interface Waiting {
   readonly text: string;
-  resolve(vector: readonly number[]): void;
+  readonly wanted: ToThread["wanted"];
+  resolve(answer: Float32Array | Pieces): void;
   reject(error: unknown): void;
 }
 
@@ -78,8 +79,8 @@ export function threaded(name: string, model: ThreadModel, queueMax = QUEUE_MAX)
       const done = working;
       working = [];
       for (const [at, one] of done.entries()) {
-        const vector = message.vectors[at];
-        if (vector) one.resolve(Array.from(vector));
+        const answer = message.answers[at];
+        if (answer) one.resolve(answer);
         else one.reject(new DeputizeError("unavailable", "this text could not be embedded"));
       }
       next();
@@ -97,23 +98,29 @@ export function threaded(name: string, model: ThreadModel, queueMax = QUEUE_MAX)
     }
     thread ??= begin();
     thread.ref();
-    working = queue.slice(0, BATCH);
-    queue = queue.slice(BATCH);
-    thread.postMessage({ texts: working.map(({ text }) => text) } satisfies ToThread);
+    const wanted = queue[0]?.wanted ?? "vectors";
+    const others = queue.findIndex((one) => one.wanted !== wanted);
+    working = queue.slice(0, Math.min(BATCH, others < 0 ? BATCH : others));
+    queue = queue.slice(working.length);
+    thread.postMessage({ texts: working.map(({ text }) => text), wanted } satisfies ToThread);
   }
 
-  async function compute(text: string): Promise<readonly number[]> {
+  async function ask(text: string, wanted: ToThread["wanted"]): Promise<Float32Array | Pieces> {
     if (queue.length >= queueMax)
       throw new DeputizeError("unavailable", "too many texts wait to be embedded");
     return new Promise((resolve, reject) => {
-      queue.push({ text, resolve, reject });
+      queue.push({ text, wanted, resolve, reject });
       // At the end of this tick, so that texts asked for together travel together.
       queueMicrotask(next);
     });
   }
 
+  const read = (whole: string): string => whole.slice(0, TEXT_MAX).trim();
+  const compute = async (text: string): Promise<readonly number[]> =>
+    Array.from((await ask(text, "vectors")) as Float32Array);
+
   function embed(whole: string): Promise<readonly number[]> {
-    const text = whole.slice(0, TEXT_MAX).trim();
+    const text = read(whole);
     let vector = kept.get(text);
     if (vector) kept.delete(text);
     else {
@@ -125,5 +132,12 @@ export function threaded(name: string, model: ThreadModel, queueMax = QUEUE_MAX)
     return vector;
   }
 
-  return { name, embed, embedMany: (texts) => Promise.all(texts.map(embed)) };
+  return {
+    name,
+    embed,
+    embedMany: (texts) => Promise.all(texts.map(embed)),
+    ...(model.kind === "use-lite" && {
+      pieces: (texts) => Promise.all(texts.map((text) => ask(read(text), "pieces") as Promise<Pieces>)),
+    }),
+  };
 }
