@@ -7,7 +7,7 @@
 import type { BuiltAgent } from "@deputize/agent";
 import { type AuditLog, refusalCounter } from "@deputize/audit";
 import { type Clock, DeputizeError, systemClock } from "@deputize/core";
-import type { Ephemeral, Store } from "@deputize/store";
+import { type Ephemeral, type Store, openEphemeral } from "@deputize/store";
 import { Hono } from "hono";
 import manifest from "../../package.json" with { type: "json" };
 import { type SourceAddress, sourceAddress } from "../authority-server/source-address.ts";
@@ -33,6 +33,9 @@ import {
   signInWatches,
 } from "./runs/index.ts";
 import { type Limiter, serveRoute } from "./serve-route.ts";
+import { type GraphSocket, type SocketLimits, graphSocket } from "./socket/graph-socket.ts";
+import { ticketRoute } from "./socket/ticket-route.ts";
+import { socketTickets } from "./socket/tickets.ts";
 import { guideRoutes } from "./threads/guide-routes.ts";
 import { messageRoutes } from "./threads/message-routes.ts";
 import { type ThreadKeeper, threadKeeper } from "./threads/thread-keeper.ts";
@@ -50,6 +53,9 @@ export interface ServerLimits {
   /** How long runs get to end when the server goes down, in milliseconds. 10,000 unless set. */
   readonly drainMs?: number;
   readonly runs?: Partial<RunLimits>;
+  /** How long a replica's runs stay its own without a sign of life, in milliseconds. 10,000 unless set; the same for all replicas. */
+  readonly leaseMs?: number;
+  readonly sockets?: Partial<SocketLimits>;
 }
 
 export interface AgentServerOptions {
@@ -113,6 +119,8 @@ export interface AgentServerParts {
 
 export interface AgentServer {
   readonly fetch: Hono["fetch"];
+  /** For `server.on("upgrade", …)` of the HTTP server in front: sockets. */
+  readonly upgrade: GraphSocket["upgrade"];
   /** Everything that is served. */
   readonly routes: readonly AgentRoute[];
   readonly parts: AgentServerParts;
@@ -145,13 +153,19 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   const agents = new Map(options.agents.map((agent) => [agent.name, agent]));
   const signIn = signInBy(auth, authorization);
   const watches = signInWatches({ signIn, clock });
+  const lease = limits.leaseMs === undefined ? {} : { leaseMs: limits.leaseMs };
   const runs = runEngine({
-    store: options.store ? postgresRunStore({ store: options.store }) : memoryRunStore({ clock }),
+    store: options.store
+      ? postgresRunStore({ store: options.store, ...lease })
+      : memoryRunStore({ clock, ...lease }),
     agents: options.agents,
     clock,
+    ...lease,
     onFault: (err) => logger?.error({ err }, "a run failed"),
     ...(limits.runs && { limits: limits.runs }),
   });
+  let inProcess: Promise<Ephemeral> | undefined;
+  const tickets = socketTickets(async () => options.ephemeral ?? (inProcess ??= openEphemeral()));
   const parts: AgentServerParts = {
     agents,
     defaultAgent,
@@ -180,11 +194,23 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     ...messageRoutes(parts),
     ...runRoutes({ ...parts, engine: runs }),
     ...approvalRoutes({ ...parts, engine: runs }),
+    ticketRoute(tickets),
     ...(options.routes?.(parts) ?? []),
   ]);
   assertRoutes(routes);
 
   const refusals = refusalCounter({ log: audit, clock, tenant: "default" });
+  const source = options.source ?? sourceAddress([]);
+  const sockets = graphSocket({
+    ...parts,
+    engine: runs,
+    tickets,
+    refusals,
+    source,
+    allowedHosts,
+    origins: options.cors?.origins ?? [],
+    ...(limits.sockets && { limits: limits.sockets }),
+  });
   const app = new Hono();
   const fail = (error: unknown, requestId: string): Response =>
     errorResponse(error, { ...errors, requestId });
@@ -192,9 +218,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   app.use(
     observe({ clock, ...(logger && { logger }), ...(options.metrics && { metrics: options.metrics }) }),
   );
-  app.use(
-    door({ allowedHosts, source: options.source ?? sourceAddress([]), secure: url.protocol === "https:" }),
-  );
+  app.use(door({ allowedHosts, source, secure: url.protocol === "https:" }));
   if (options.cors) app.use(corsRules(options.cors));
   app.use(assertHost(allowedHosts));
   app.use(concurrent(limits.concurrent));
@@ -237,6 +261,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   let closing: Promise<void> | undefined;
   return {
     fetch: app.fetch,
+    upgrade: sockets.upgrade,
     routes,
     parts,
     drain: () => {
@@ -246,6 +271,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
       (closing ??= (async () => {
         draining = true;
         await runs.drain(limits.drainMs);
+        await sockets.close();
         watches.close();
         stop.abort(new DeputizeError("unavailable", "the server is going down", { retryAfterSeconds: 5 }));
         await refusals.close();

@@ -82,8 +82,10 @@ export async function startServer(
   options: Partial<AgentServerOptions> & { clock?: Clock } = {},
 ): Promise<Running> {
   const log: AuditEvent[] = [];
+  let upgrade: AgentServer["upgrade"] | undefined;
   let handle: AgentServer["fetch"] = () => new Response(null, { status: 503 });
   const http = createServer(getRequestListener((request, env) => handle(request, env)));
+  http.on("upgrade", (request, socket, head) => upgrade?.(request, socket, head));
   const port = await listen(http, { port: 0, host: "127.0.0.1" });
   const url = `http://127.0.0.1:${port}`;
   const server = createAgentServer({
@@ -100,6 +102,7 @@ export async function startServer(
     ...options,
   });
   handle = server.fetch;
+  upgrade = server.upgrade;
   return {
     ...server,
     url,

@@ -1,12 +1,14 @@
 /** The bodies and answers of runs and approvals. */
 import { z } from "zod";
+import { ThreadPath, conversationId } from "../threads/schemas.ts";
 import { RUN_STATUSES, type StoredRun } from "./run.ts";
 
-const Uuid = z.uuid().lowercase();
+/** As threads are named everywhere: what is no UUID is a name of its owner's. */
+const ThreadName = ThreadPath.shape.id.transform(conversationId);
 
 export const RunBody = z.strictObject({
   agent: z.string().min(1).max(64).optional().describe("The server's first agent unless named"),
-  thread_id: Uuid.optional().describe("A new thread unless named"),
+  thread_id: ThreadName.optional().describe("A new thread unless named"),
   message: z.string().trim().min(1).max(100_000),
 });
 export type RunBody = z.output<typeof RunBody>;
@@ -22,10 +24,10 @@ export const RunParams = z.strictObject({ run_id: z.string().max(64) });
 
 export const ListQuery = z.strictObject({
   agent: z.string().max(64).optional(),
-  thread_id: Uuid.optional(),
+  thread_id: ThreadName.optional(),
   status: z.enum(RUN_STATUSES).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(50),
-  cursor: Uuid.optional(),
+  cursor: z.uuid().lowercase().optional(),
 });
 
 export const StreamQuery = z.strictObject({
