@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { InMemoryConversationStore, buildAgent } from "@deputize/agent";
 import { type Script, scriptedModel } from "@deputize/agent/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import WebSocket from "ws";
+import { WebSocket } from "ws";
 import { rejected } from "../../authenticators/authenticator.ts";
 import { authenticatorChain, jwtAuthenticator } from "../../authenticators/index.ts";
 import type { AgentServerOptions } from "../create-agent-server.ts";

@@ -23,7 +23,7 @@ import { chunksOf, readFrame } from "./graph-frames.ts";
 import { SOCKET_PROTOCOLS, type SocketRequestOptions, socketRequest } from "./socket-request.ts";
 import type { Tickets } from "./tickets.ts";
 
-export const GRAPH_SOCKET_PATH = "/v1/graph/ws";
+const GRAPH_SOCKET_PATH = "/v1/graph/ws";
 export const GRAPH_SOCKET_SCOPE = "graph:stream";
 
 export interface GraphSocketOptions extends SocketRequestOptions {
