@@ -7,7 +7,7 @@ import type { TurnEvent, TurnResult } from "./events.ts";
 import type { ResolvedModel } from "./models/resolve-model.ts";
 import type { ConversationStore, Conversations } from "./conversations/conversation-store.ts";
 import type { AgentObserver } from "./observe/agent-event.ts";
-import type { AgentAuthority, ApprovalDecision, ToolSource } from "./tools/tool-source.ts";
+import type { AgentAuthority, ApprovalDecision, OfferedTool, ToolSource } from "./tools/tool-source.ts";
 import type { AnswerCache, Budgets, TextGuard, ToolChooser, TurnMemory } from "./turn/ports.ts";
 
 export interface AgentLimits {
@@ -71,6 +71,8 @@ export interface RunOptions {
   readonly personConversationId?: string;
   /** Refuse a `conversationId` that is not the caller's already, instead of beginning it. */
   readonly mustExist?: boolean;
+  /** Model calls in this run, where fewer than the agent's own limit. */
+  readonly steps?: number;
   /** The id that refusals and faults are reported under. */
   readonly requestId?: string;
   /**
@@ -144,6 +146,12 @@ export interface Agent {
    * Throws `conflict` while another process works on it, and `config_invalid` where the conversations are kept elsewhere.
    */
   carryOn(request: LastingRequest): Promise<CarriedOn>;
+  /** The tools that this caller may use now, as a model is shown them. Throws where a source cannot tell. */
+  tools(request: {
+    readonly caller: Caller;
+    readonly authority: AgentAuthority;
+    readonly signal: AbortSignal;
+  }): Promise<readonly OfferedTool[]>;
   /** Ends a run of the caller's, on whatever replica it is. `not_found` when there is none. */
   stop(request: { readonly caller: Caller; readonly runId: string }): Promise<void>;
   /** Stops what runs here and waits for it. */

@@ -7,9 +7,13 @@
  * Does not: authenticate. Whoever calls brings a verified caller, and the authority to get tokens for it.
  */
 import { auditEvent } from "@deputize/audit";
+import { newId, withCaller } from "@deputize/core";
+import { privateLabel } from "@deputize/guardrails/flow";
 import type { Agent, AgentOptions } from "./agent-types.ts";
 import type { TurnEvent } from "./events.ts";
 import { Stopped } from "./loop/lifeline.ts";
+import { offer } from "./loop/offered-tools.ts";
+import type { ToolContext } from "./tools/tool-source.ts";
 import { agentRuntime } from "./turn/agent-runtime.ts";
 import { begin, beginResumption } from "./turn/begin-turn.ts";
 import { carryOn } from "./turn/carry-on.ts";
@@ -38,6 +42,22 @@ export function createAgent(options: AgentOptions): Agent {
     run: async (request) => (await begin(runtime, request)).result,
     resume: (request) => lazily(() => eventsOf(beginResumption(runtime, request))),
     resumeRun: async (request) => (await beginResumption(runtime, request)).result,
+    async tools({ caller, authority, signal }) {
+      const context: ToolContext = {
+        caller,
+        authority,
+        signal,
+        agent: name,
+        // Of no run: nothing is called.
+        runId: newId(),
+        conversationId: newId(),
+        label: privateLabel(caller.subject, "person"),
+        personMessage: "",
+        emit: () => {},
+      };
+      const offered = await withCaller(caller, () => offer(options.toolSources, context));
+      return [...offered.values()].map(({ tool }) => tool);
+    },
     async stop({ caller, runId }) {
       const state = await room.requestStop(caller, runId);
       await audit.append(

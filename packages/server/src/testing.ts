@@ -91,6 +91,7 @@ export function scriptedAgent(
     run: () => Promise.reject(new Error("not scripted")),
     carryOn: () => Promise.reject(new Error("not scripted")),
     resumeRun: () => Promise.reject(new Error("not scripted")),
+    tools: () => Promise.resolve([]),
     stop: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };

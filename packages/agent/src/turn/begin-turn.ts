@@ -95,10 +95,11 @@ export async function beginResumption(runtime: AgentRuntime, request: ResumeRequ
 
 const where = (
   request: TurnRequest | ResumeRequest,
-): Pick<Drive, "signal" | "requestId" | "correlationId" | "onLabel" | "personConversationId"> => ({
+): Pick<Drive, "signal" | "requestId" | "correlationId" | "onLabel" | "personConversationId" | "steps"> => ({
   signal: request.signal,
   onLabel: request.runOptions?.onLabel,
   correlationId: request.runOptions?.correlationId,
   personConversationId: request.runOptions?.personConversationId,
+  steps: request.runOptions && "steps" in request.runOptions ? request.runOptions.steps : undefined,
   requestId: request.runOptions?.requestId ?? currentContext()?.requestId ?? "none",
 });

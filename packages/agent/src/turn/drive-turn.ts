@@ -47,6 +47,8 @@ export interface Drive {
   readonly correlationId: string | undefined;
   readonly onLabel: ((label: Label) => void) | undefined;
   readonly personConversationId: string | undefined;
+  /** Fewer model calls than the agent's own limit. */
+  readonly steps?: number | undefined;
   /** Its state is kept at each step, and an end that is not the run's own is not stored. */
   readonly lasting?: boolean;
 }
@@ -112,7 +114,7 @@ async function work(
       sources: runtime.sources,
       audit,
       clock,
-      limits,
+      limits: { ...limits, steps: Math.min(limits.steps, drive.steps ?? limits.steps) },
       caller,
       context: {
         caller,

@@ -36,6 +36,11 @@ import { type Limiter, serveRoute } from "./serve-route.ts";
 import { type GraphSocket, type SocketLimits, graphSocket } from "./socket/graph-socket.ts";
 import { ticketRoute } from "./socket/ticket-route.ts";
 import { socketTickets } from "./socket/tickets.ts";
+import { FILE_BYTES, fileRoutes } from "./files/file-routes.ts";
+import { memoryFileStore } from "./files/file-store.ts";
+import { postgresFileStore } from "./files/postgres-file-store.ts";
+import { graphRoutes } from "./graph/graph-routes.ts";
+import { memoryRoutes } from "./memories/memory-routes.ts";
 import { guideRoutes } from "./threads/guide-routes.ts";
 import { messageRoutes } from "./threads/message-routes.ts";
 import { type ThreadKeeper, threadKeeper } from "./threads/thread-keeper.ts";
@@ -46,6 +51,8 @@ import { type Logger, type Metrics, observe } from "../telemetry/index.ts";
 export interface ServerLimits {
   /** Bytes of a body, unless its route says less or more. 1 MiB unless set. */
   readonly bodyBytes?: number;
+  /** Bytes of an uploaded file. 10 MiB unless set. */
+  readonly fileBytes?: number;
   /** How long a request may take that is no stream. 120,000 unless set. */
   readonly timeMs?: number;
   /** Requests at work at one moment; more answer 503. 1,000 unless set. */
@@ -111,6 +118,7 @@ export interface AgentServerParts {
   readonly runs: RunEngine;
   /** Tells when the sign-in of a request has ended. */
   readonly watches: SignInWatches;
+  readonly compat: "agentflow" | undefined;
   /** How errors are told, for those inside of streams. */
   readonly errors: Omit<ErrorOptions, "requestId">;
   /** Ends when the server goes down. */
@@ -130,7 +138,13 @@ export interface AgentServer {
   close(): Promise<void>;
 }
 
-const DEFAULTS = { bodyBytes: 1_048_576, timeMs: 120_000, concurrent: 1_000, drainMs: 10_000 } as const;
+const DEFAULTS = {
+  bodyBytes: 1_048_576,
+  fileBytes: FILE_BYTES,
+  timeMs: 120_000,
+  concurrent: 1_000,
+  drainMs: 10_000,
+} as const;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Throws `config_invalid`, with the fix in the text. */
@@ -181,6 +195,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     ephemeral: options.ephemeral,
     logger,
     errors,
+    compat,
     closing: stop.signal,
   };
   const routes = inMatchingOrder([
@@ -192,9 +207,15 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     ...guideRoutes(parts),
     ...threadRoutes(parts),
     ...messageRoutes(parts),
+    ...graphRoutes(parts),
     ...runRoutes({ ...parts, engine: runs }),
     ...approvalRoutes({ ...parts, engine: runs }),
     ticketRoute(tickets),
+    ...memoryRoutes(parts),
+    ...fileRoutes({
+      files: options.store ? postgresFileStore({ store: options.store, clock }) : memoryFileStore({ clock }),
+      maxBytes: limits.fileBytes,
+    }),
     ...(options.routes?.(parts) ?? []),
   ]);
   assertRoutes(routes);

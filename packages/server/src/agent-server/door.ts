@@ -29,6 +29,8 @@ export interface DoorOptions {
 declare module "hono" {
   interface ContextVariableMap {
     source: string;
+    /** The tightest limit of this request. */
+    rateLimit: { readonly limit: number; readonly remaining: number; readonly reset: number } | undefined;
   }
 }
 
@@ -117,6 +119,11 @@ export function door({ allowedHosts, source, secure }: DoorOptions): MiddlewareH
     for (const [name, value] of Object.entries(HEADERS)) if (!headers.has(name)) headers.set(name, value);
     if (secure) headers.set("Strict-Transport-Security", "max-age=31536000");
     headers.set("X-Request-ID", requestId);
+    const limited = c.get("rateLimit");
+    if (!limited) return;
+    headers.set("X-RateLimit-Limit", String(limited.limit));
+    headers.set("X-RateLimit-Remaining", String(limited.remaining));
+    headers.set("X-RateLimit-Reset", String(limited.reset));
   };
 
   function socketOf(c: Context): string | undefined {

@@ -5,7 +5,13 @@
  * Guarantees: a body is a problem (RFC 9457) that also holds `error` and `metadata`, so that clients of both habits read it; what
  * is not a `DeputizeError` says nothing of itself [AF-D16]; each status has codes of its own, times are UTC [AF-D27].
  */
-import { type Clock, DeputizeError, type DeputizeErrorCode, isDeputizeError } from "@deputize/core";
+import {
+  type Clock,
+  DeputizeError,
+  type DeputizeErrorCode,
+  type Problem,
+  isDeputizeError,
+} from "@deputize/core";
 import { AuthRefused, authAnswer, authResponse } from "../authenticators/auth-code.ts";
 
 /** The public code of each of ours, where the thrown error names none itself. */
@@ -79,6 +85,40 @@ export class ApiError extends DeputizeError {
 
 /** The public code of a code of ours. */
 export const apiCodeOf = (code: DeputizeErrorCode): ApiCode => CODES[code];
+
+/** What ended a turn of an agent, as the server says it: by the families of runtime failures. */
+export function turnFailure({ code, detail }: Pick<Problem, "code" | "detail">): DeputizeError {
+  if (code === "unavailable") return new ApiError("NODE_000", code, detail, { retryAfterSeconds: 1 });
+  if (code === "limit_exceeded") return new ApiError("RECURSION_000", code, detail);
+  return new DeputizeError(code, detail);
+}
+
+/** Codes of faults that are kept with a run, and how each is answered where somebody waits for it. */
+const OF_FAULT: Readonly<Record<string, DeputizeErrorCode>> = {
+  ...Object.fromEntries(
+    (Object.keys(CODES) as DeputizeErrorCode[]).toReversed().map((code) => [CODES[code], code]),
+  ),
+  NODE_000: "unavailable",
+  RECURSION_000: "limit_exceeded",
+  RUN_INTERRUPTED: "unavailable",
+  SERVER_BUSY: "unavailable",
+  SIGN_IN_ENDED: "invalid_token",
+};
+
+/** The fault that is kept with a run, as an error. */
+export function faultError({
+  code,
+  message,
+}: {
+  readonly code: string;
+  readonly message: string;
+}): DeputizeError {
+  const known = Object.hasOwn(OF_FAULT, code) ? OF_FAULT[code] : undefined;
+  if (known === undefined) return new DeputizeError("internal", "the run failed");
+  return CODES[known] === code
+    ? new DeputizeError(known, message)
+    : new ApiError(code as OwnCode, known, message);
+}
 
 /** One fault of what was sent. Names where, never what stood there. */
 export interface ErrorDetail {

@@ -18,6 +18,13 @@ export {
 } from "./create-agent-server.ts";
 export type { CorsOptions } from "./door.ts";
 export { type ApiCode, ApiError, errorBody } from "./errors.ts";
+export { hopsAddress } from "./limits/hops.ts";
+export {
+  type RateLimitInput,
+  RateLimitSetting,
+  type RateLimiterOptions,
+  rateLimiter,
+} from "./limits/rate-limiter.ts";
 export type { ReadinessCheck } from "./health-routes.ts";
 export { Answer, type AgentRoute, type RouteCall, type RouteScope, route } from "./route.ts";
 export { type ServerAuth, type SignedIn, currentIdentity, withIdentity } from "./sign-in.ts";

@@ -1,7 +1,7 @@
 /** For tests: an installation with every room that keeps something of persons, and people who left something in each. */
 import { PostgresConversationStore, agentMigrations } from "@deputize/agent";
 import { type AuditLog, createAuditLog } from "@deputize/audit";
-import { type PrincipalId, hashParts, newId } from "@deputize/core";
+import { type PrincipalId, hashParts, newId, systemClock } from "@deputize/core";
 import { privateLabel } from "@deputize/guardrails/flow";
 import { databaseSessions, mcpMigrations } from "@deputize/mcp";
 import { newSigningKey } from "../../../audit/src/testing.ts";
@@ -15,6 +15,7 @@ import {
 } from "../../../authority/src/testing/test-authority.ts";
 import { AUDIENCE, WHO } from "../../../authority/src/testing/test-core.ts";
 import { serverMigrations } from "../a2a/task-store.ts";
+import { postgresFileStore } from "../agent-server/files/postgres-file-store.ts";
 import { postgresRunStore } from "../agent-server/runs/postgres-run-store.ts";
 import { databaseKeepers } from "./database-keepers.ts";
 import type { ErasePersonOptions } from "./erase-person.ts";
@@ -144,6 +145,12 @@ export async function erasureWorld(): Promise<ErasureWorld> {
         ),
       { readOnly: false },
     );
+    const files = postgresFileStore({ store, clock: systemClock });
+    await files.add(person, {
+      name: `${words}.txt`.slice(0, 200),
+      type: "text/plain",
+      bytes: Buffer.from(words),
+    });
     const run = { id: newId(), replica: newId() };
     const runs = postgresRunStore({ store });
     const facts = {

@@ -240,6 +240,7 @@ describe("exporting a person [PR-D30]", () => {
         "agent.memories",
         "agent.messages",
         "agent.runs",
+        "agent.files.files",
         "agent.serverruns.server_run_events",
         "agent.serverruns.server_runs",
         "agent.tasks.tasks",

@@ -1,7 +1,7 @@
 /** What is said of a run that did not end well: stable codes, and words that tell nothing of the inside (AF-D16). */
 import { type DeputizeErrorCode, type Problem, isDeputizeError } from "@deputize/core";
 import { AuthRefused } from "../../authenticators/auth-code.ts";
-import { ApiError, type ApiCode, apiCodeOf } from "../errors.ts";
+import { ApiError, type ApiCode, apiCodeOf, turnFailure } from "../errors.ts";
 import type { RunEnd, RunEvent, RunFault } from "./run.ts";
 
 /** The replica that ran it went away, or goes away now. */
@@ -20,9 +20,8 @@ export const TOO_MUCH: RunFault = {
 };
 
 /** A problem that an agent told. */
-export function faultOfProblem({ code, detail }: Pick<Problem, "code" | "detail">): RunFault {
-  return { code: apiCodeOf(code), message: detail };
-}
+export const faultOfProblem = (problem: Pick<Problem, "code" | "detail">): RunFault =>
+  faultOf(turnFailure(problem));
 
 /** Anything thrown. What is no error of ours says nothing of itself. */
 export function faultOf(error: unknown): RunFault {

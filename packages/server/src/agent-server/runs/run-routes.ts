@@ -59,7 +59,8 @@ export function runRoutes(options: RunRoutesOptions): readonly AgentRoute[] {
       agent,
       message,
       background,
-      ...(threadId !== undefined && { threadId }),
+      // A thread is named by its owner; another's, and one that is not there, are the same.
+      ...(threadId !== undefined && { threadId, mustExist: true }),
       runOptions: { requestId: call.requestId },
     });
   }

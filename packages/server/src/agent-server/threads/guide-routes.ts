@@ -2,13 +2,16 @@
 import { z } from "zod";
 import type { AgentServerParts } from "../create-agent-server.ts";
 import { type AgentRoute, route } from "../route.ts";
-import { oneTurn } from "./one-turn.ts";
+import { type TurnParts, oneTurn } from "./one-turn.ts";
 import { GuideMessage, NewThread, ThreadPath, ThreadSearch, ThreadView, textOf } from "./schemas.ts";
 import { listedView } from "./views.ts";
 
 const GROUP = "Threads";
 
-export function guideRoutes({ threads }: Pick<AgentServerParts, "threads">): readonly AgentRoute[] {
+export function guideRoutes({
+  threads,
+  ...parts
+}: TurnParts & Pick<AgentServerParts, "threads">): readonly AgentRoute[] {
   return [
     route({
       method: "POST",
@@ -46,20 +49,22 @@ export function guideRoutes({ threads }: Pick<AgentServerParts, "threads">): rea
         run_id: z.string(),
         role: z.literal("assistant"),
         content: z.string(),
-        status: z.enum(["done", "waiting", "stopped", "failed"]),
+        status: z.enum(["done", "waiting", "stopped"]),
         approvals: z.array(z.unknown()),
       }),
       handler: async (call) => {
         const thread = await threads.find(call.caller, call.params.id);
-        const result = await oneTurn(call, thread, textOf(call.body.content));
+        const { run, status, message } = await oneTurn(call, parts, thread, {
+          message: textOf(call.body.content),
+        });
         return {
-          ...(result.message_id !== undefined && { message_id: result.message_id }),
+          ...(message && { message_id: message.id }),
           thread_id: thread.id,
-          run_id: result.run_id,
+          run_id: run.id,
           role: "assistant",
-          content: result.response,
-          status: result.status,
-          approvals: result.approvals,
+          content: message?.content ?? "",
+          status,
+          approvals: message?.approvals ?? [],
         };
       },
     }),

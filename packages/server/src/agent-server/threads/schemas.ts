@@ -22,7 +22,7 @@ export const Metadata = z.record(Names, z.unknown()).refine(fits(METADATA_BYTES)
 export const State = z.record(Names, z.unknown()).refine(fits(STATE_BYTES));
 
 /** As clients write it. What is no UUID is a name, which leads to one conversation of its owner's. */
-const ThreadId = z
+export const ThreadId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/)
   .meta({ description: "the thread's id" });
@@ -58,7 +58,7 @@ export const MessagePage = z.strictObject({
 });
 
 /** `config` of clients of the original: of it only the thread's id is looked at, which must be that of the path [AF-D07]. */
-const Config = z.record(z.string().max(128), z.unknown()).refine(fits(METADATA_BYTES));
+export const Config = z.record(z.string().max(128), z.unknown()).refine(fits(METADATA_BYTES));
 
 const Text = z.union([
   z.string().min(1).max(100_000),
@@ -69,7 +69,7 @@ const Text = z.union([
 ]);
 
 /** One message of a client: text of the person's, or what an assistant said elsewhere. Never a system's, and never a tool call. */
-const SentMessage = z.strictObject({
+export const SentMessage = z.strictObject({
   role: z.enum(["user", "assistant"]).default("user"),
   content: Text,
   message_id: z.union([z.string().max(128), z.number()]).nullish(),

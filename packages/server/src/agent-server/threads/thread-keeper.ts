@@ -43,6 +43,8 @@ export interface ThreadKeeper {
   ): Promise<readonly ListedThread[]>;
   /** The agent of a name, or the first. Throws `not_found`. */
   agent(name?: string): BuiltAgent;
+  /** True for what `find` throws. */
+  isMissing(error: unknown): boolean;
 }
 
 const PAGE = 100;
@@ -81,6 +83,7 @@ export function threadKeeper(agents: ReadonlyMap<string, BuiltAgent>): ThreadKee
 
   return {
     agent: agentOf,
+    isMissing: (error) => isDeputizeError(error, "not_found"),
     async find(caller, threadId) {
       const id = conversationId(threadId);
       for (const agent of all) {
