@@ -33,7 +33,7 @@ function snippetsOf(page: string): Snippet[] {
   });
 }
 
-describe.each(["docs/tool-servers.md", "docs/agents.md", "docs/authenticators.md"])(
+describe.each(["docs/tool-servers.md", "docs/agents.md", "docs/authenticators.md", "docs/agent-server.md"])(
   "the snippets of %s",
   (page) => {
     const snippets = snippetsOf(page);
