@@ -5,27 +5,27 @@
  * for the person, renewed once where it is refused [PR-D48]; the authority refuses it without an edge and the person's permission, which becomes a clean
  * refusal. Text goes with the label of what it was made from, and comes back with the label that the
  * specialist gave it; a missing label is untrusted and readable by nobody [SR-07]. The context id is the
- * conversation, so a follow-up keeps its subject (SH-D32).
+ * conversation, so a follow-up keeps its subject (SH-D32). A specialist whose card is to be checked is asked nothing, and no token is
+ * fetched for it, before its card holds: signed by whoever is trusted, of that name, and for that address.
  * Does not: trust the specialist. Its steps, cards and approvals are passed on to be shown, after parsing.
  */
-import { type Part, type StreamResponse, type Task, TaskState } from "@a2a-js/sdk";
+import { type AgentCard, type Part, type Task, TaskState } from "@a2a-js/sdk";
 import { Client, JsonRpcTransportFactory } from "@a2a-js/sdk/client";
 import {
-  type Approval,
   type BearerFetch,
-  type Card,
-  type Step,
   type ToolCall,
   type ToolContext,
   type ToolOutcome,
   type ToolSource,
   bearerFetch,
 } from "@deputize/agent";
-import { type Caller, DeputizeError, isDeputizeError } from "@deputize/core";
-import { type Label, UNKNOWN_LABEL, joinLabels } from "@deputize/guardrails/flow";
+import { type Caller, type Clock, DeputizeError, isDeputizeError, systemClock } from "@deputize/core";
 import { z } from "zod";
 import { A2A_VERSION, agentCard } from "./card.ts";
-import { labelOfParts, message, personPart, resumePart, textOf, textPart, turnPartsOf } from "./parts.ts";
+import { type CardTrust, type CardVerifier, cardVerifier } from "./card-trust.ts";
+import { fetchAgentCard } from "./fetch-card.ts";
+import { message, personPart, resumePart, textPart, turnPartsOf } from "./parts.ts";
+import { bounded, createAnswer, refusal } from "./specialist-answer.ts";
 
 export interface Specialist {
   readonly name: string;
@@ -33,6 +33,9 @@ export interface Specialist {
   readonly description: string;
   /** Its URL and audience. */
   readonly url: string;
+  /** Whose signature its card must bear, read from `<url>/.well-known/agent-card.json` or `cardUrl`. Without it no card is read. */
+  readonly trust?: CardTrust;
+  readonly cardUrl?: string;
 }
 
 export interface SpecialistToolsOptions {
@@ -45,23 +48,27 @@ export interface SpecialistToolsOptions {
   readonly offers?: (caller: Caller, specialist: string) => boolean | undefined;
   /** Wall time of one call; 90,000 ms unless set. */
   readonly timeoutMs?: number;
+  readonly clock?: Clock;
 }
 
 export const SPECIALIST_TOOL = "call_specialist_agent";
 const TIMEOUT_MS = 90_000;
-const MAX_STEPS = 100;
+/** How long a card that was checked counts; a key that was taken back is refused by then. */
+const CARD_MS = 300_000;
 
 const Arguments = z.strictObject({
   agent_name: z.string().min(1).max(100),
   message: z.string().trim().min(1).max(8000),
 });
 
-/** A tool source with one tool. Throws `config_invalid` when two specialists share a name. */
+/** A tool source with one tool. Throws `config_invalid` when two specialists share a name, and for trust in nobody. */
 export function specialistTools(options: SpecialistToolsOptions): ToolSource {
   const byName = new Map(options.specialists.map((s) => [s.name, s]));
   if (byName.size !== options.specialists.length) {
     throw new DeputizeError("config_invalid", "specialists need names of their own");
   }
+
+  const cards = checkedCards(options);
 
   /** Those whom the caller may use now: an agent is offered only when the authority gives a token for it. */
   async function allowed(context: ToolContext): Promise<Specialist[]> {
@@ -137,9 +144,10 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
     call: ToolCall,
     context: ToolContext,
   ): Promise<ToolOutcome> {
-    const bearer = await bearerFetch(context, specialist.url, options.fetch);
-    const client = await connect(specialist, bearer);
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)]);
+    const card = await cards(specialist);
+    const bearer = await bearerFetch(context, specialist.url, options.fetch);
+    const client = await connect(specialist, card, bearer);
     const settings = { signal, serviceParameters: { "A2A-Version": A2A_VERSION } };
     const contextId = context.conversationId;
 
@@ -171,14 +179,31 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
 
 type CallSettings = { signal: AbortSignal; serviceParameters: Record<string, string> };
 
-async function connect(specialist: Specialist, bearer: BearerFetch): Promise<Client> {
-  const card = agentCard({
-    name: specialist.name,
-    description: "",
-    url: specialist.url,
-    version: "0",
-    skills: [],
-  });
+/** The card of a specialist: the one it publishes, checked; or one that says no more than its address. */
+function checkedCards(options: SpecialistToolsOptions): (specialist: Specialist) => Promise<AgentCard> {
+  const { clock = systemClock, fetch } = options;
+  const verifiers = new Map<Specialist, CardVerifier>();
+  for (const specialist of options.specialists) {
+    if (specialist.trust) verifiers.set(specialist, cardVerifier({ ...specialist.trust, fetch, clock }));
+  }
+  const kept = new Map<Specialist, { readonly card: Promise<AgentCard>; readonly until: number }>();
+
+  return async (specialist) => {
+    const { name, url } = specialist;
+    const verifier = verifiers.get(specialist);
+    if (!verifier) return agentCard({ name, description: "", url, version: "0", skills: [] });
+    const now = clock.monotonicMs();
+    const known = kept.get(specialist);
+    if (known && now < known.until) return known.card;
+    // One question for all who ask at this moment, so the signal of none of them.
+    const card = fetchAgentCard(specialist, { verifier, fetch }).then((verified) => verified.card);
+    kept.set(specialist, { card, until: now + CARD_MS });
+    card.catch(() => kept.delete(specialist));
+    return card;
+  };
+}
+
+async function connect(specialist: Specialist, card: AgentCard, bearer: BearerFetch): Promise<Client> {
   const checked: typeof fetch = async (input, init) => {
     const response = await bearer.fetch(input, init);
     // The SDK would put the body of an error response into its own message.
@@ -186,7 +211,7 @@ async function connect(specialist: Specialist, bearer: BearerFetch): Promise<Cli
       await response.body?.cancel();
       throw bearer.ended() ?? new DeputizeError("forbidden", "the agent refused this caller");
     }
-    return response;
+    return bounded(response);
   };
   const factory = new JsonRpcTransportFactory({ fetchImpl: checked });
   return new Client(await factory.create(specialist.url, card), card);
@@ -219,85 +244,6 @@ async function waitingTask(
   )?.id;
 }
 
-/** Gathers a specialist's events, passing on what may be shown while it still works (SH-F33). */
-function createAnswer(
-  agent: string,
-  context: ToolContext,
-): { take(event: StreamResponse): void; outcome(): ToolOutcome } {
-  const texts: string[] = [];
-  let label: Label | undefined;
-  const cards: Card[] = [];
-  const steps = new Map<string, Step>();
-  const agents = new Set([agent]);
-  let approval: Approval | undefined;
-  let state: TaskState = TaskState.TASK_STATE_UNSPECIFIED;
-  let note = "";
-  let noteLabel: Label = UNKNOWN_LABEL;
-
-  const takeText = (parts: readonly Part[]): void => {
-    const withText = parts.filter((part) => part.content?.$case === "text");
-    if (withText.length === 0) return;
-    texts.push(textOf(withText));
-    label = joinLabels(...(label ? [label] : []), labelOfParts(withText));
-  };
-  const show = (parts: readonly Part[]): void => {
-    for (const part of turnPartsOf(parts)) {
-      if (part.kind === "step") {
-        if (steps.size >= MAX_STEPS && !steps.has(part.step.call_id)) continue;
-        steps.set(part.step.call_id, part.step);
-        agents.add(part.step.agent);
-        context.emit({ event: "tool", data: part.step });
-      } else if (part.kind === "card") {
-        cards.push(part.card);
-        context.emit({ event: "card", data: part.card });
-      } else {
-        approval = { ...part.approval, conversation_id: context.conversationId };
-      }
-    }
-  };
-
-  return {
-    take(event) {
-      const { payload } = event;
-      if (payload?.$case === "statusUpdate") {
-        const { status } = payload.value;
-        state = status?.state ?? state;
-        const parts = status?.message?.parts ?? [];
-        show(parts);
-        if (state !== TaskState.TASK_STATE_WORKING) {
-          note = textOf(parts, 1000);
-          const withText = parts.filter((part) => part.content?.$case === "text");
-          noteLabel = withText.length === 0 ? UNKNOWN_LABEL : labelOfParts(withText);
-        }
-      } else if (payload?.$case === "artifactUpdate") {
-        takeText(payload.value.artifact?.parts ?? []);
-      } else if (payload?.$case === "message") {
-        takeText(payload.value.parts);
-        state = TaskState.TASK_STATE_COMPLETED;
-      } else if (payload?.$case === "task") {
-        state = payload.value.status?.state ?? state;
-      }
-    },
-    outcome() {
-      const shared = { cards, steps: [...steps.values()], agents: [...agents] };
-      switch (state) {
-        case TaskState.TASK_STATE_COMPLETED:
-          return { status: "done", content: texts.join("\n"), label: label ?? UNKNOWN_LABEL, ...shared };
-        case TaskState.TASK_STATE_INPUT_REQUIRED:
-          if (!approval)
-            return { ...refusal("failed", `${agent} asks for something that nobody can answer`), ...shared };
-          return { status: "waiting", content: note, label: noteLabel, approval, ...shared };
-        default:
-          return {
-            ...refusal("failed", note || `${agent} could not finish`),
-            label: UNKNOWN_LABEL,
-            ...shared,
-          };
-      }
-    },
-  };
-}
-
 const REFUSALS = [
   "forbidden",
   "insufficient_scope",
@@ -308,14 +254,4 @@ const REFUSALS = [
 
 function isRefusal(error: unknown): boolean {
   return REFUSALS.some((code) => isDeputizeError(error, code));
-}
-
-/** Our own fixed words, so they are trusted. */
-function refusal(status: "refused" | "failed", content: string): ToolOutcome {
-  return {
-    status,
-    content,
-    label: { integrity: "trusted", readers: "public", source: SPECIALIST_TOOL },
-    cards: [],
-  };
 }

@@ -6,7 +6,8 @@
  * address of the caller's choice.
  */
 import type { AgentCard } from "@a2a-js/sdk";
-import { type AuthScheme, cardSecurity } from "./card-security.ts";
+import type { AuthScheme } from "../authenticators/index.ts";
+import { cardSecurity } from "./card-security.ts";
 import { TURN_EXTENSION } from "./parts.ts";
 
 export interface AgentSkillInfo {

@@ -38,6 +38,7 @@ export function apiKeyAuthenticator(options: ApiKeyOptions): Authenticator {
 
   return {
     name,
+    schemes: [{ kind: "apiKey", header: "X-API-Key" }],
     authenticate: async (request) => {
       const text = sentKey(request);
       if (text === undefined) return SKIP;

@@ -8,6 +8,7 @@
 import { deepFreeze } from "@deputize/mcp/auth";
 import { z } from "zod";
 import type { AuthCode } from "./auth-code.ts";
+import type { AuthScheme } from "./auth-scheme.ts";
 
 /** What is shown of a request. */
 export interface AuthRequest {
@@ -44,6 +45,8 @@ export interface Rejection {
 export interface Authenticator {
   /** Shown in logs; and `urn:deputize:authenticator:<name>` is the issuer of its identities unless they name one. */
   readonly name: string;
+  /** What it takes, for those who ask what to send; a bearer token unless told. */
+  readonly schemes?: readonly AuthScheme[];
   /** Two seconds are given, then `signal` is aborted. Throwing refuses. */
   authenticate(request: AuthRequest, signal: AbortSignal): Promise<AuthOutcome>;
   /** Requests of one key at one moment share one question. Absent, or undefined: each asks for itself. */

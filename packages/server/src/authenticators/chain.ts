@@ -10,6 +10,7 @@ import { DeputizeError, isDeputizeError } from "@deputize/core";
 import { reasonsOf } from "@deputize/mcp/auth";
 import { MalformedRequest, type AuthRequestOptions, authRequestOf, hasCredential } from "./auth-request.ts";
 import { AUTH_CODES } from "./auth-code.ts";
+import type { AuthScheme } from "./auth-scheme.ts";
 import {
   type AuthOutcome,
   type AuthRequest,
@@ -42,6 +43,8 @@ export interface ChainOptions {
 
 export interface AuthenticatorChain {
   readonly names: readonly string[];
+  /** What the authenticators take, by name; one of them is enough. */
+  readonly schemes: Readonly<Record<string, AuthScheme>>;
   /** Who sent a request of the network. Never throws. */
   authenticate(request: Request, options?: AuthRequestOptions): Promise<ChainOutcome>;
   /** Who sent what was read already. Never throws. */
@@ -107,6 +110,7 @@ export function authenticatorChain(
 
   return {
     names,
+    schemes: schemesOf(authenticators),
     ask,
     authenticate: async (request, how) => {
       let read: AuthRequest;
@@ -122,6 +126,22 @@ export function authenticatorChain(
       await Promise.all(authenticators.map((one) => one.close?.()));
     },
   };
+}
+
+const BEARER: readonly AuthScheme[] = [{ kind: "bearer" }];
+
+/** Names in a card are words: what else stands in an authenticator's is left out. */
+function schemesOf(authenticators: readonly Authenticator[]): Readonly<Record<string, AuthScheme>> {
+  const schemes: Record<string, AuthScheme> = {};
+  for (const { name, schemes: own = BEARER } of authenticators) {
+    const base = name.replaceAll(/[^A-Za-z0-9]+/g, "_") || "auth";
+    for (const scheme of own) {
+      let named = base;
+      for (let n = 2; Object.hasOwn(schemes, named); n += 1) named = `${base}_${n}`;
+      schemes[named] = scheme;
+    }
+  }
+  return Object.freeze(schemes);
 }
 
 /** An answer in its form; undefined where it was skipped. */

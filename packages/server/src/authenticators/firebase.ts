@@ -111,6 +111,7 @@ export function firebaseAuthenticator(options: FirebaseOptions): Authenticator {
 
   return {
     name,
+    schemes: [{ kind: "openIdConnect", issuer }],
     authenticate: async ({ bearer }, signal) => {
       if (bearer === undefined || unverifiedClaims(bearer)?.["iss"] !== issuer) return SKIP;
       let identity: IdentityInput;

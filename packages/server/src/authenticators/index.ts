@@ -20,6 +20,7 @@ export {
   authResponse,
 } from "./auth-code.ts";
 export { type AuthRequestOptions, authRequestOf } from "./auth-request.ts";
+export type { AuthScheme } from "./auth-scheme.ts";
 export {
   type AuthOutcome,
   type AuthRequest,

@@ -117,6 +117,7 @@ export function jwtAuthenticator(options: JwtOptions): Authenticator {
 
   return {
     name,
+    schemes: [{ kind: "bearer", format: "JWT" }],
     authenticate: async ({ bearer }) => {
       const claims = unverifiedClaims(bearer);
       // Of somebody else in the list, perhaps; when nobody takes it, it is invalid.

@@ -89,6 +89,7 @@ export function oidcAuthenticator(options: OidcOptions): Authenticator {
 
   return {
     name,
+    schemes: [{ kind: "openIdConnect", issuer }],
     flightKey: ({ bearer }) => bearer,
     authenticate: async ({ bearer }, signal) => {
       if (bearer === undefined) return SKIP;

@@ -31,6 +31,7 @@ export function stepUpAuthenticator(options: StepUpOptions): Authenticator {
   const flightKey = first.flightKey?.bind(first);
   return {
     name: `${first.name} + second factor`,
+    ...(first.schemes && { schemes: first.schemes }),
     // The path counts, so that flights of two paths are two.
     ...(flightKey && {
       flightKey: (request) => {
