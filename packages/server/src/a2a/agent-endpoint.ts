@@ -196,7 +196,18 @@ export function agentEndpoint(options: AgentEndpointOptions): AgentEndpoint {
     }
 
     const leave = hold.join();
-    const unwatch = watch?.(() => hold.end());
+    // Whoever listens hears of the end before the run does, which would otherwise be the last thing that they are told.
+    let tell: ((reason: DeputizeError) => void) | undefined;
+    const unwatch = watch?.((reason) => {
+      tell?.(reason);
+      hold.end();
+    });
+    const watched: Watch = (onEnded) => {
+      tell = onEnded;
+      return () => {
+        tell = undefined;
+      };
+    };
     const over = (): void => {
       unwatch?.();
       release();
@@ -212,7 +223,7 @@ export function agentEndpoint(options: AgentEndpointOptions): AgentEndpoint {
       if (!call.returnsAtOnce) request.signal.addEventListener("abort", leave, { once: true });
       const result = await handling;
       if (Symbol.asyncIterator in result) {
-        return await stream(result as AsyncGenerator<unknown>, call, request, { leave, over });
+        return await stream(result as AsyncGenerator<unknown>, call, request, { leave, over, watched });
       }
       if (call.returnsAtOnce && !("error" in result)) leave();
       else over();
@@ -227,9 +238,9 @@ export function agentEndpoint(options: AgentEndpointOptions): AgentEndpoint {
     source: AsyncGenerator<unknown>,
     call: RpcCall,
     request: EndpointRequest,
-    { leave, over }: { leave: () => void; over: () => void },
+    { leave, over, watched }: { leave: () => void; over: () => void; watched: Watch },
   ): Promise<Response> {
-    const { requestId, watch, caller } = request;
+    const { requestId, caller } = request;
     // Whoever listens to a task keeps it going, as whoever began it does.
     const joined =
       call.taskId === undefined || call.method !== "SubscribeToTask"
@@ -252,7 +263,7 @@ export function agentEndpoint(options: AgentEndpointOptions): AgentEndpoint {
     }
     return sseResponse((signal) => rpcEvents(first, events, signal, gone), {
       signal: request.signal,
-      ...(watch && { watch }),
+      watch: watched,
       onError: (error) => ({
         data: isDeputizeError(error) ? rpcError(call.id, INTERNAL, error.message) : failed(error),
       }),

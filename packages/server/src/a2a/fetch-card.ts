@@ -7,7 +7,7 @@
  * Attack answered: substitution (a signed card of somebody else), and a card that leads the caller's token to another address.
  */
 import { AgentCard } from "@a2a-js/sdk";
-import { DeputizeError, isDeputizeError } from "@deputize/core";
+import { DeputizeError } from "@deputize/core";
 import { fetchJson, providerUrl } from "@deputize/mcp/auth";
 import { z } from "zod";
 import type { CardVerifier, VerifiedCard } from "./card-trust.ts";
@@ -81,18 +81,17 @@ export async function fetchAgentCard(
   address: AgentAddress,
   options: FetchCardOptions,
 ): Promise<VerifiedCard> {
-  let json: unknown;
-  try {
-    json = await fetchJson(cardUrlOf(address), options.fetch, {
-      ...(options.signal && { signal: options.signal }),
-    });
-  } catch (cause) {
-    if (isDeputizeError(cause, "config_invalid")) throw cause;
-    throw new DeputizeError("unavailable", "the agent's card cannot be read; try again later", {
+  const unread = (cause?: unknown): DeputizeError =>
+    new DeputizeError("unavailable", "the agent's card cannot be read; try again later", {
       cause,
       retryAfterSeconds: 5,
     });
-  }
+  const from = cardUrlOf(address);
+  const { fetch, signal } = options;
+  const json = await fetchJson(from, fetch, { ...(signal && { signal }) }).catch((cause: unknown) => {
+    throw unread(cause);
+  });
+  if (json === undefined) throw unread();
   const verified = await options.verifier.verify(readCard(json));
   assertCardOf(verified.card, address);
   return verified;
