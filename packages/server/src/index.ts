@@ -4,12 +4,42 @@
  */
 export { type AgentAppOptions, agentApp } from "./a2a/agent-app.ts";
 export {
+  type AgentEndpoint,
+  type AgentEndpointOptions,
+  type EndpointRequest,
+  agentEndpoint,
+} from "./a2a/agent-endpoint.ts";
+export {
   SPECIALIST_TOOL,
   type Specialist,
   type SpecialistToolsOptions,
   specialistTools,
 } from "./a2a/call-specialist.ts";
 export { A2A_VERSION, type AgentCardOptions, type AgentSkillInfo, agentCard } from "./a2a/card.ts";
+export {
+  type CardKey,
+  type CardSigner,
+  type CardSignerOptions,
+  type PublishedKey,
+  cardSigner,
+} from "./a2a/card-signature.ts";
+export {
+  type CardTrust,
+  type CardVerifier,
+  type CardVerifierOptions,
+  type VerifiedCard,
+  cardVerifier,
+} from "./a2a/card-trust.ts";
+export { type AgentAddress, type FetchCardOptions, fetchAgentCard } from "./a2a/fetch-card.ts";
+export {
+  type AgentRegistry,
+  type AgentRegistryOptions,
+  type RegistryPage,
+  type RegistryQuery,
+  agentRegistry,
+} from "./a2a/registry/agent-registry.ts";
+export { type ListedAgent, type RegistryStore, memoryRegistry } from "./a2a/registry/registry-store.ts";
+export { sqlRegistry } from "./a2a/registry/sql-registry.ts";
 export { LABEL_KEY, TURN_EXTENSION } from "./a2a/parts.ts";
 export { serverMigrations } from "./a2a/task-store.ts";
 export {

@@ -108,7 +108,7 @@ describe("a remote agent", () => {
       ],
       [
         "is a good one that leads elsewhere",
-        async (card, key) => wire((await cardSigner({ keys: [key] })).sign(testCard({ name: "assistant" }))),
+        async (_card, key) => wire((await cardSigner({ keys: [key] })).sign(testCard({ name: "assistant" }))),
       ],
     ],
   )("whose card %s gets neither a word nor a token", async (_name, make) => {

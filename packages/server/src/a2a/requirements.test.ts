@@ -1,84 +1,32 @@
 /**
- * What the A2A 1.0 specification demands of an agent that is asked by JSON-RPC, of its card, and of its authentication: each row is
- * one demand, by its section, against an agent server over real HTTP.
+ * What the A2A 1.0 specification demands of the operations of an agent, its errors and its data: each row is one demand, by its
+ * section, against an agent server over real HTTP. requirements-wire.test.ts has those of cards, authentication and JSON-RPC.
  */
-import { TaskState, type Task, type StreamResponse, verifyAgentCardSignature } from "@a2a-js/sdk";
-import { type Client } from "@a2a-js/sdk/client";
+import { type Task, TaskState } from "@a2a-js/sdk";
 import {
   PushNotificationNotSupportedError,
   TaskNotCancelableError,
-  TaskNotFoundError,
   UnsupportedOperationError,
 } from "@a2a-js/sdk/errors";
-import type { TurnRequest } from "@deputize/agent";
 import { newId } from "@deputize/core";
-import { UNKNOWN_LABEL } from "@deputize/guardrails/flow";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { token } from "../agent-server/server.fixture.ts";
-import { type Served, done, said, sends, serve } from "./served.fixture.ts";
+import { describe, expect, it } from "vitest";
+import {
+  CONFIG,
+  LIST,
+  type Row,
+  alice,
+  all,
+  atWork,
+  code,
+  finished,
+  play,
+  states,
+  useWorld,
+  world,
+} from "./requirements.fixture.ts";
+import { said, sends, serve } from "./served.fixture.ts";
 
-let world: Served;
-let alice: Client;
-
-/** Answers at once, unless it is told to wait: then until it is told to stop. */
-async function* play(request: TurnRequest) {
-  if (request.message.startsWith("wait")) {
-    yield { event: "delta" as const, data: { text: "working " } };
-    await new Promise<void>((resolve) => {
-      if (request.signal?.aborted) resolve();
-      request.signal?.addEventListener("abort", () => resolve(), { once: true });
-    });
-    yield { event: "done" as const, data: { status: "stopped" as const } };
-    return;
-  }
-  if (request.message === "ask") {
-    yield { event: "done" as const, data: { status: "waiting" as const } };
-    return;
-  }
-  request.runOptions?.onLabel?.(UNKNOWN_LABEL);
-  yield { event: "delta" as const, data: { text: `You said: ${request.message}` } };
-  yield done;
-}
-
-beforeAll(async () => {
-  world = await serve(play);
-  alice = await world.client("alice");
-});
-afterAll(() => world.stop());
-
-const states = (events: readonly StreamResponse[]): string[] =>
-  events.flatMap(({ payload }) =>
-    payload?.$case === "statusUpdate" || payload?.$case === "task"
-      ? [TaskState[payload.value.status?.state ?? 0] ?? ""]
-      : [payload?.$case ?? ""],
-  );
-async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
-  const events: T[] = [];
-  for await (const event of source) events.push(event);
-  return events;
-}
-async function finished(client = alice, text = "hi"): Promise<Task> {
-  const task = await client.sendMessage(said(text));
-  if (!("status" in task)) throw new Error("a message came back, not a task");
-  return task;
-}
-/** A task at work, and what ends it. */
-async function atWork(user = "alice"): Promise<{ id: string; stream: Response }> {
-  const stream = await world.ask("/a2a/assistant", {
-    method: "POST",
-    as: user,
-    headers: { "a2a-version": "1.0" },
-    body: { jsonrpc: "2.0", id: 1, ...sends({ parts: [{ text: "wait" }] }, "SendStreamingMessage") },
-  });
-  const reader = stream.body?.getReader();
-  const first = new TextDecoder().decode((await reader?.read())?.value);
-  reader?.releaseLock();
-  return { id: /"id":"([0-9a-f-]{36})"/.exec(first)?.[1] ?? "", stream };
-}
-const code = async (user: string | undefined, call: object | string, headers = {}) =>
-  (await world.rpc(user, call, headers)).body.error?.code;
-
-type Row = readonly [section: string, demand: string, holds: () => Promise<void>];
+useWorld();
 
 const OPERATIONS: readonly Row[] = [
   [
@@ -144,7 +92,7 @@ const OPERATIONS: readonly Row[] = [
       } while (pageToken !== "");
       expect(seen.toSorted()).toEqual(made.toSorted());
       const times = (await bob.listTasks(LIST)).tasks.map(({ status }) => status?.timestamp ?? "");
-      expect(times).toEqual(times.toSorted().reverse());
+      expect(times).toEqual(times.toSorted().toReversed());
     },
   ],
   [
@@ -325,18 +273,6 @@ const OPERATIONS: readonly Row[] = [
   ],
 ];
 
-const CONFIG = { acceptedOutputModes: [], taskPushNotificationConfig: undefined, returnImmediately: false };
-const LIST = {
-  tenant: "",
-  contextId: "",
-  status: TaskState.TASK_STATE_UNSPECIFIED,
-  pageSize: 100,
-  pageToken: "",
-  historyLength: 0,
-  statusTimestampAfter: undefined,
-  includeArtifacts: false,
-};
-
 const ERRORS: readonly Row[] = [
   [
     "§3.3.2",
@@ -436,253 +372,9 @@ const ERRORS: readonly Row[] = [
   ],
 ];
 
-const AUTHENTICATION: readonly Row[] = [
-  [
-    "§7.4",
-    "every request is authenticated: without a credential, with a bad one and with an expired one it is 401",
-    async () => {
-      for (const call of [sends(), { method: "ListTasks" }, { method: "GetExtendedAgentCard" }]) {
-        const without = await world.rpc(undefined, call);
-        expect([without.status, without.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
-        for (const bearer of [
-          "x.y.z",
-          await token({ expires: 1 }),
-          await token({ secret: "o".repeat(40) }),
-        ]) {
-          const { status, headers } = await world.rpc(undefined, call, { authorization: `Bearer ${bearer}` });
-          expect(status).toBe(401);
-          expect(headers.get("www-authenticate")).toContain("Bearer");
-        }
-      }
-    },
-  ],
-  [
-    "§7.4",
-    "what was sent without a credential is not looked at",
-    async () => {
-      expect((await world.rpc(undefined, "{")).status).toBe(401);
-    },
-  ],
-  [
-    "§7.6",
-    "a credential without the scope is 403, and says which is missing",
-    async () => {
-      const narrow = await token({ userId: "alice", scope: "graph:read" });
-      const answer = await world.rpc(undefined, sends(), { authorization: `Bearer ${narrow}` });
-      expect(answer.status).toBe(403);
-      expect(answer.headers.get("www-authenticate")).toContain("a2a:call");
-    },
-  ],
-  [
-    "§13.1",
-    "ListTasks shows nobody else's tasks, whatever it is asked",
-    async () => {
-      const { contextId } = await finished();
-      const mallory = await world.client("mallory");
-      expect((await mallory.listTasks({ ...LIST, contextId })).tasks).toEqual([]);
-    },
-  ],
-  [
-    "§13.1",
-    "one context id of two callers is two contexts",
-    async () => {
-      const bob = await world.client("bob");
-      await alice.sendMessage(said("hi", { contextId: "shared" }));
-      await bob.sendMessage(said("hi", { contextId: "shared" }));
-      const [mine, theirs] = world.agent.turns.slice(-2).map((turn) => turn.conversationId);
-      expect(mine).not.toBe(theirs);
-    },
-  ],
-  [
-    "§13.1",
-    "another's task takes no message, and goes on unharmed",
-    async () => {
-      const { id, stream } = await atWork();
-      const mallory = await world.client("mallory");
-      await expect(mallory.sendMessage(said("hi", { taskId: id }))).rejects.toThrow(TaskNotFoundError);
-      expect((await alice.getTask({ tenant: "", id, historyLength: 0 })).status?.state).toBe(
-        TaskState.TASK_STATE_WORKING,
-      );
-      await stream.body?.cancel();
-      await alice.cancelTask({ tenant: "", id, metadata: undefined });
-    },
-  ],
-];
-
-const CARDS: readonly Row[] = [
-  [
-    "§8.1",
-    "a card is there for everybody, at the agent and at the well-known place",
-    async () => {
-      for (const path of ["/.well-known/agent-card.json", "/a2a/assistant/.well-known/agent-card.json"]) {
-        const response = await world.ask(path);
-        expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
-        expect(await response.json()).toMatchObject({ name: "assistant", version: "2.1.0" });
-      }
-    },
-  ],
-  [
-    "§4.4.1",
-    "a card has every field that is required, and lists that are required hold something",
-    async () => {
-      const card = (await (await world.ask("/.well-known/agent-card.json")).json()) as Record<
-        string,
-        unknown
-      >;
-      for (const name of ["name", "description", "version"]) expect(card[name]).toMatch(/./);
-      for (const name of ["supportedInterfaces", "defaultInputModes", "defaultOutputModes", "skills"])
-        expect((card[name] as unknown[]).length).toBeGreaterThan(0);
-      expect(card["skills"]).toEqual([
-        { id: "help", name: "Help", description: "helps", tags: ["help", "support"] },
-      ]);
-    },
-  ],
-  [
-    "§8.3.1",
-    "the first interface is where the agent is, in its binding and version",
-    async () => {
-      const card = (await (await world.ask("/.well-known/agent-card.json")).json()) as Record<
-        string,
-        unknown
-      >;
-      expect(card["supportedInterfaces"]).toEqual([
-        { url: world.agentUrl, protocolBinding: "JSONRPC", protocolVersion: "1.0" },
-      ]);
-    },
-  ],
-  [
-    "§7.3",
-    "the schemes of the authenticators in force are in the card, and one of them is enough",
-    async () => {
-      const card = (await (await world.ask("/.well-known/agent-card.json")).json()) as Record<
-        string,
-        unknown
-      >;
-      expect(card["securitySchemes"]).toEqual({
-        jwt: { httpAuthSecurityScheme: { scheme: "Bearer", bearerFormat: "JWT" } },
-      });
-      expect(card["securityRequirements"]).toEqual([{ schemes: { jwt: {} } }]);
-    },
-  ],
-  [
-    "§8.4.3",
-    "the signature holds for the protocol's own library, with the key that is published",
-    async () => {
-      const { keys } = (await (await world.ask("/.well-known/jwks.json")).json()) as {
-        keys: { kid: string }[];
-      };
-      const check = verifyAgentCardSignature(async (kid) => keys.find((key) => key.kid === kid) as never);
-      await check(await (await world.client("alice")).getAgentCard());
-      await check((await world.client("alice", "/.well-known/agent-card.json"))["agentCard"]);
-    },
-  ],
-  [
-    "§13.3",
-    "the extended card wants authentication",
-    async () => {
-      expect((await world.rpc(undefined, { method: "GetExtendedAgentCard" })).status).toBe(401);
-    },
-  ],
-];
-
-const JSONRPC: readonly Row[] = [
-  [
-    "§9.1",
-    "requests and answers are application/json, streams text/event-stream",
-    async () => {
-      expect((await world.rpc("alice", sends())).headers.get("content-type")).toContain("application/json");
-      const other = await world.rpc("alice", sends(), { "content-type": "text/plain" });
-      expect(other.status).toBe(400);
-      const { stream, id } = await atWork();
-      expect(stream.headers.get("content-type")).toContain("text/event-stream");
-      await alice.cancelTask({ tenant: "", id, metadata: undefined });
-    },
-  ],
-  [
-    "§9.3",
-    "the answer has the id of the request, text or number",
-    async () => {
-      for (const id of ["abc", 7, 0]) {
-        const { body } = await world.rpc("alice", { ...sends(), id });
-        expect([body.jsonrpc, body.id]).toEqual(["2.0", id]);
-      }
-    },
-  ],
-  [
-    "§9.4.2",
-    "each event of a stream is a JSON-RPC answer with the id of the request",
-    async () => {
-      const response = await world.ask("/a2a/assistant", {
-        method: "POST",
-        as: "alice",
-        headers: { "a2a-version": "1.0" },
-        body: { jsonrpc: "2.0", id: "s-1", ...sends({}, "SendStreamingMessage") },
-      });
-      const events = [...(await response.text()).matchAll(/^data: (.*)$/gm)].map(
-        ([, data]) => JSON.parse(data ?? "") as Record<string, unknown>,
-      );
-      expect(events.length).toBeGreaterThan(1);
-      for (const event of events) expect(event).toMatchObject({ jsonrpc: "2.0", id: "s-1", result: {} });
-    },
-  ],
-  [
-    "§9.5",
-    "what is no JSON is -32700, with the id null",
-    async () => {
-      for (const text of ["{", "", "nope", '{"jsonrpc":"2.0",']) {
-        const { status, body } = await world.rpc("alice", text);
-        expect([status, body.error?.code, body.id]).toEqual([400, -32700, null]);
-      }
-    },
-  ],
-  [
-    "§9.5",
-    "what is no request is -32600",
-    async () => {
-      for (const text of [
-        "[]",
-        "null",
-        "1",
-        '{"id":1,"method":"GetTask"}',
-        '{"jsonrpc":"1.0","id":1,"method":"GetTask"}',
-        '{"jsonrpc":"2.0","id":{},"method":"GetTask"}',
-        '{"jsonrpc":"2.0","id":1.5,"method":"GetTask"}',
-        '{"jsonrpc":"2.0","id":1,"method":7}',
-        '{"jsonrpc":"2.0","id":1,"method":"GetTask","params":[]}',
-        '{"jsonrpc":"2.0","method":"SendMessage","params":{}}',
-        '[{"jsonrpc":"2.0","id":1,"method":"ListTasks","params":{}}]',
-      ]) {
-        const { body } = await world.rpc("alice", text);
-        expect([text, body.error?.code]).toEqual([text, -32600]);
-      }
-    },
-  ],
-  [
-    "§9.5",
-    "a method that is not there is -32601, the names of 0.3 included",
-    async () => {
-      for (const method of ["message/send", "tasks/get", "SendMessages", "constructor", "__proto__"])
-        expect(await code("alice", { method })).toBe(-32601);
-    },
-  ],
-  [
-    "§9.5",
-    "an answer has a result or an error, never both",
-    async () => {
-      for (const call of [sends(), { method: "GetTask", params: { id: "x" } }]) {
-        const { body } = await world.rpc("alice", call);
-        expect(Object.hasOwn(body, "result")).not.toBe(Object.hasOwn(body, "error"));
-      }
-    },
-  ],
-];
-
 describe.each([
   ["operations", OPERATIONS],
   ["errors and data", ERRORS],
-  ["authentication and authorization", AUTHENTICATION],
-  ["cards", CARDS],
-  ["JSON-RPC", JSONRPC],
 ])("A2A 1.0: %s", (_name, rows) => {
   it.each(rows)("%s %s", async (_section, _demand, holds) => {
     await holds();

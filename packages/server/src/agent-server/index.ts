@@ -2,6 +2,8 @@
  * agent-server: agents behind HTTP, with users, threads and ownership. One list of routes makes the server, its documentation and its
  * rules. docs/agent-server.md shows how to put one up.
  */
+export { type A2aRoutesOptions, type ServedCard, a2aRoutes } from "./a2a/a2a-routes.ts";
+export { type RegistryRoutesOptions, registryRoutes } from "./a2a/registry-routes.ts";
 export {
   type Authorization,
   type AuthorizationBackend,

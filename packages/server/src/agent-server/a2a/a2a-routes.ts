@@ -42,7 +42,7 @@ const GROUP = "Agents for agents (A2A)";
 const AgentParam = z.object({ agent: z.string().min(1).max(200) });
 
 /** The address of an agent, which its card names. */
-export function a2aUrl(publicUrl: string, agent: string): string {
+function a2aUrl(publicUrl: string, agent: string): string {
   return `${publicUrl.replace(/\/$/, "")}/a2a/${encodeURIComponent(agent)}`;
 }
 
