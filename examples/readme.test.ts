@@ -33,40 +33,43 @@ function snippetsOf(page: string): Snippet[] {
   });
 }
 
-describe.each(["docs/tool-servers.md", "docs/agents.md", "docs/authenticators.md", "docs/agent-server.md"])(
-  "the snippets of %s",
-  (page) => {
-    const snippets = snippetsOf(page);
-    // A folder of its own, where nothing is found but what the packages of this project export.
-    const folder = mkdtempSync(join(tmpdir(), "deputize-snippets-"));
-    const fileOf = ({ line }: Snippet) => `line-${line}.ts`;
+describe.each([
+  "docs/tool-servers.md",
+  "docs/agents.md",
+  "docs/authenticators.md",
+  "docs/agent-server.md",
+  "docs/a2a.md",
+])("the snippets of %s", (page) => {
+  const snippets = snippetsOf(page);
+  // A folder of its own, where nothing is found but what the packages of this project export.
+  const folder = mkdtempSync(join(tmpdir(), "deputize-snippets-"));
+  const fileOf = ({ line }: Snippet) => `line-${line}.ts`;
 
-    beforeAll(() => {
-      symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-      writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-      const config = { extends: join(root, "tsconfig.json"), include: ["*.ts"], exclude: [] };
-      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
-      for (const snippet of snippets) writeFileSync(join(folder, fileOf(snippet)), snippet.code);
-    });
-    afterAll(() => rmSync(folder, { recursive: true }));
+  beforeAll(() => {
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+    const config = { extends: join(root, "tsconfig.json"), include: ["*.ts"], exclude: [] };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    for (const snippet of snippets) writeFileSync(join(folder, fileOf(snippet)), snippet.code);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
 
-    it("compile, as strictly as the project does [PR-D01]", { timeout: 300_000 }, async () => {
-      expect(snippets.length).toBeGreaterThan(0);
-      const tsc = join(root, "node_modules/typescript/bin/tsc");
-      const { stdout } = await promisify(execFile)(process.execPath, [tsc, "-p", folder]).catch(
-        (failed: { stdout: string }) => failed,
-      );
-      expect(stdout).toBe("");
-    });
-
-    const marked = snippets.filter(({ output }) => output !== undefined);
-    it.each(marked)(
-      "at line $line prints what the page shows [PR-D01]",
-      { timeout: 120_000 },
-      async (snippet) => {
-        const { stdout } = await promisify(execFile)(process.execPath, [join(folder, fileOf(snippet))]);
-        expect(stdout.trimEnd()).toBe(snippet.output?.trimEnd());
-      },
+  it("compile, as strictly as the project does [PR-D01]", { timeout: 300_000 }, async () => {
+    expect(snippets.length).toBeGreaterThan(0);
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    const { stdout } = await promisify(execFile)(process.execPath, [tsc, "-p", folder]).catch(
+      (failed: { stdout: string }) => failed,
     );
-  },
-);
+    expect(stdout).toBe("");
+  });
+
+  const marked = snippets.filter(({ output }) => output !== undefined);
+  it.each(marked)(
+    "at line $line prints what the page shows [PR-D01]",
+    { timeout: 120_000 },
+    async (snippet) => {
+      const { stdout } = await promisify(execFile)(process.execPath, [join(folder, fileOf(snippet))]);
+      expect(stdout.trimEnd()).toBe(snippet.output?.trimEnd());
+    },
+  );
+});

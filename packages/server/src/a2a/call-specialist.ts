@@ -7,7 +7,8 @@
  * specialist gave it; a missing label is untrusted and readable by nobody [SR-07]. The context id is the
  * conversation, so a follow-up keeps its subject (SH-D32). A specialist whose card is to be checked is asked nothing, and no token is
  * fetched for it, before its card holds: signed by whoever is trusted, of that name, and for that address.
- * Does not: trust the specialist. Its steps, cards and approvals are passed on to be shown, after parsing.
+ * Does not: trust the specialist. Steps, cards and approvals of one of ours are passed on to be shown, after parsing; of another's
+ * agent none are, and its answer is untrusted whatever label it has.
  */
 import { type AgentCard, type Part, type Task, TaskState } from "@a2a-js/sdk";
 import { Client, JsonRpcTransportFactory } from "@a2a-js/sdk/client";
@@ -36,6 +37,11 @@ export interface Specialist {
   /** Whose signature its card must bear, read from `<url>/.well-known/agent-card.json` or `cardUrl`. Without it no card is read. */
   readonly trust?: CardTrust;
   readonly cardUrl?: string;
+  /**
+   * One of ours: its labels are believed, and its steps, cards and approvals shown. True unless `trust` is set: what an agent of
+   * somebody else says is untrusted whatever it says of it, and no card of theirs stands where a person decides.
+   */
+  readonly ours?: boolean;
 }
 
 export interface SpecialistToolsOptions {
@@ -170,7 +176,8 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
       },
       metadata: undefined,
     };
-    const answer = createAnswer(specialist.name, context);
+    const { ours = specialist.trust === undefined } = specialist;
+    const answer = createAnswer(specialist.name, context, ours);
     for await (const event of client.sendMessageStream(request, settings)) answer.take(event);
     context.signal.throwIfAborted();
     return answer.outcome();

@@ -11,7 +11,7 @@ import { type ProofJwk, jwkThumbprint } from "@deputize/client";
 import { DeputizeError } from "@deputize/core";
 import { PARTIAL, cardPayloads, partialPayload } from "./card-payload.ts";
 
-/** A private key: PEM text, a JWK, or Node's own. Ed25519 (`EdDSA`) or P-256 (`ES256`). */
+/** A private key: PEM text, a JWK (as JSON text, too), or Node's own. Ed25519 (`EdDSA`) or P-256 (`ES256`). */
 export type CardKey = string | Readonly<Record<string, unknown>> | KeyObject;
 
 export interface PublishedKey {
@@ -23,8 +23,8 @@ export interface PublishedKey {
 }
 
 export interface CardSigner {
-  /** The card with our signatures in place of any that it had. */
-  sign(card: AgentCard): AgentCard;
+  /** The card with our signatures in place of any that it had. `jku` in place of the signer's own. */
+  sign(card: AgentCard, jku?: string): AgentCard;
   /** The public halves, for `/.well-known/jwks.json`. */
   readonly jwks: { readonly keys: readonly PublishedKey[] };
 }
@@ -64,7 +64,9 @@ function privateKeyOf(input: CardKey): KeyObject {
   try {
     const key =
       typeof input === "string"
-        ? createPrivateKey(input)
+        ? createPrivateKey(
+            input.trim().startsWith("{") ? { key: JSON.parse(input) as object, format: "jwk" } : input,
+          )
         : "asymmetricKeyType" in input
           ? (input as KeyObject)
           : createPrivateKey({ key: { ...input }, format: "jwk" });
@@ -80,15 +82,9 @@ export async function cardSigner(options: CardSignerOptions): Promise<CardSigner
   const keys = await Promise.all(options.keys.map(importKey));
   if (keys.length === 0 || new Set(keys.map((key) => key.published.kid)).size < keys.length)
     throw new DeputizeError("config_invalid", "give one key for cards or more, each once");
-  const jku = options.jku;
-
-  function signatureOf(
-    payload: string,
-    { privateKey, published }: Key,
-    more: object = {},
-  ): AgentCardSignature {
+  function signatureOf(payload: string, { privateKey, published }: Key, more: object): AgentCardSignature {
     const { alg, kid } = published;
-    const header = { alg, typ: "JOSE", kid, ...(jku !== undefined && { jku }), ...more };
+    const header = { alg, typ: "JOSE", kid, ...more };
     const encode = (text: string): string => Buffer.from(text).toString("base64url");
     const head = encode(JSON.stringify(header));
     const input = Buffer.from(`${head}.${encode(payload)}`);
@@ -100,12 +96,13 @@ export async function cardSigner(options: CardSignerOptions): Promise<CardSigner
   }
 
   return {
-    sign(card) {
+    sign(card, jku = options.jku) {
+      const where = jku === undefined ? {} : { jku };
       const payloads = cardPayloads(card);
       const partial = partialPayload(card);
       const signatures = keys.flatMap((key) => [
-        ...payloads.map((payload) => signatureOf(payload, key)),
-        ...(partial === undefined ? [] : [signatureOf(partial, key, { [PARTIAL]: true })]),
+        ...payloads.map((payload) => signatureOf(payload, key, where)),
+        ...(partial === undefined ? [] : [signatureOf(partial, key, { ...where, [PARTIAL]: true })]),
       ]);
       return { ...card, signatures };
     },

@@ -2,7 +2,9 @@
  * What another agent answers, gathered within bounds.
  *
  * Guarantees: however much it sends, 10 MB are read, 64,000 characters become its answer, and 100 steps and 100 cards are shown. Text
- * without a label is untrusted and readable by nobody [SR-07].
+ * without a label is untrusted and readable by nobody [SR-07]. Of an agent of somebody else nothing but its words is taken, and none of
+ * them is trusted.
+ * Attack answered: a foreign agent that calls its words trusted, or shows a card for an approval that is about something else.
  */
 import { type Part, type StreamResponse, TaskState } from "@a2a-js/sdk";
 import type { Approval, Card, Step, ToolContext, ToolOutcome } from "@deputize/agent";
@@ -32,6 +34,7 @@ export function bounded(response: Response): Response {
 export function createAnswer(
   agent: string,
   context: ToolContext,
+  ours: boolean,
 ): { take(event: StreamResponse): void; outcome(): ToolOutcome } {
   const texts: string[] = [];
   let length = 0;
@@ -44,6 +47,14 @@ export function createAnswer(
   let note = "";
   let noteLabel: Label = UNKNOWN_LABEL;
 
+  /** What an agent of somebody else made is for whoever asked, and no words to trust. */
+  const theirs: Label = {
+    integrity: "untrusted",
+    readers: [context.caller.subject],
+    source: `agent:${agent}`,
+  };
+  const labelOf = (parts: readonly Part[]): Label => (ours ? labelOfParts(parts) : theirs);
+
   const takeText = (parts: readonly Part[]): void => {
     const withText = parts.filter((part) => part.content?.$case === "text");
     if (withText.length === 0) return;
@@ -51,9 +62,10 @@ export function createAnswer(
     length += text.length;
     if (length > MAX_TEXT) return;
     texts.push(text);
-    label = joinLabels(...(label ? [label] : []), labelOfParts(withText));
+    label = joinLabels(...(label ? [label] : []), labelOf(withText));
   };
   const show = (parts: readonly Part[]): void => {
+    if (!ours) return;
     for (const part of turnPartsOf(parts)) {
       if (part.kind === "step") {
         if (steps.size >= MAX_STEPS && !steps.has(part.step.call_id)) continue;
@@ -81,7 +93,7 @@ export function createAnswer(
         if (state !== TaskState.TASK_STATE_WORKING) {
           note = textOf(parts, 1000);
           const withText = parts.filter((part) => part.content?.$case === "text");
-          noteLabel = withText.length === 0 ? UNKNOWN_LABEL : labelOfParts(withText);
+          noteLabel = withText.length === 0 ? UNKNOWN_LABEL : labelOf(withText);
         }
       } else if (payload?.$case === "artifactUpdate") {
         takeText(payload.value.artifact?.parts ?? []);

@@ -26,7 +26,7 @@ export interface A2aRoutesOptions {
   readonly agents?: readonly string[];
   readonly cards?: Readonly<Record<string, ServedCard>>;
   readonly provider?: AgentCardOptions["provider"];
-  /** Signs the cards. `jku` is `<publicUrl>/.well-known/jwks.json`. */
+  /** Signs the cards; its keys are published at `<publicUrl>/.well-known/jwks.json`, which signatures name. */
   readonly signer?: CardSigner;
   /** How long a task goes on when nobody listens any more, while its caller's credential stands. 600,000 unless set. */
   readonly lingerMs?: number;
@@ -49,6 +49,7 @@ function a2aUrl(publicUrl: string, agent: string): string {
 /** Throws `config_invalid` without authentication, and for an agent that the server does not have. */
 export function a2aRoutes(parts: AgentServerParts, options: A2aRoutesOptions): readonly AgentRoute[] {
   const { chain, signer, agents = [...parts.agents.keys()] } = options;
+  const jku = `${parts.publicUrl.replace(/\/$/, "")}/.well-known/jwks.json`;
   if (!chain)
     throw new DeputizeError(
       "config_invalid",
@@ -79,7 +80,7 @@ export function a2aRoutes(parts: AgentServerParts, options: A2aRoutesOptions): r
       lingerMs: options.lingerMs ?? LINGER_MS,
       clock: parts.clock,
       ...(parts.store && { store: parts.store }),
-      ...(signer && { signer }),
+      ...(signer && { signer: { jwks: signer.jwks, sign: (card) => signer.sign(card, jku) } }),
       onFault: (err, requestId) => parts.logger?.error({ err, request_id: requestId }, "an A2A call failed"),
     });
   }

@@ -11,6 +11,7 @@ import type { AuthorizationBackend, AuthorizationSetting } from "../authorizatio
 import type { AgentServerOptions } from "../create-agent-server.ts";
 import { type AgentContext, agentOf } from "./agent-context.ts";
 import { loadCode } from "./import-code.ts";
+import { projectA2a } from "./project-a2a.ts";
 import { projectAuth } from "./project-auth.ts";
 import { openProjectStores } from "./project-stores.ts";
 import { rateLimiter, sourceByHops } from "./rate-limit.ts";
@@ -50,10 +51,11 @@ export async function openProject(project: Project, options: OpenProjectOptions)
     if (auth) undo.push(() => auth.chain.close());
     const limiter = await rateLimiter(project, { ephemeral: stores.ephemeral, clock, undo });
     const agents = await makeAgents(project, { ...stores, env: project.env }, undo);
-    const { store, ephemeral, audit } = stores;
+    const { store, ephemeral, audit, dataDir } = stores;
+    const routes = await projectA2a(project, { auth, dataDir });
     const { limits, rate_limit: rate, compat } = config;
     return {
-      dataDir: stores.dataDir,
+      dataDir,
       agents,
       server: {
         agents,
@@ -78,6 +80,7 @@ export async function openProject(project: Project, options: OpenProjectOptions)
         }),
         ...(compat === "agentflow" && { compat }),
         ...(limiter && { limiter }),
+        ...(routes && { routes }),
         ...(store && {
           store,
           ready: {

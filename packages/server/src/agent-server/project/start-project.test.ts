@@ -44,6 +44,20 @@ describe("every example of a configuration starts, and enforces its mode [AF-F01
     ]);
   });
 
+  it("a2a: agents are served to agents who prove who they are, with cards that are signed by one key", async () => {
+    const served = await serveProject({ auth: "jwt", a2a: true }, { env: JWT });
+    const card = (await (await served.ask("GET", "/.well-known/agent-card.json")).json()) as {
+      name: string;
+      signatures: { protected: string }[];
+    };
+    const header = Buffer.from(card.signatures[0]?.protected ?? "", "base64url").toString();
+    expect(JSON.parse(header)).toMatchObject({ jku: `${served.url}/.well-known/jwks.json` });
+    const keys = await served.ask("GET", "/.well-known/jwks.json");
+    expect(JSON.stringify(await keys.json())).toContain((JSON.parse(header) as { kid: string }).kid);
+    expect((await served.ask("POST", `/a2a/${card.name}`)).status).toBe(401);
+    expect(await fault(serveProject({ auth: null, a2a: true }))).toContain("set `auth`, or `a2a` to false");
+  });
+
   it("a list is tried in its order", async () => {
     const auth = ["jwt", { method: "custom", path: "auth.custom:MyAuthBackend" }];
     const served = await serveProject({ auth }, { env: JWT });
