@@ -347,6 +347,7 @@ describe("the card of another agent", () => {
 it("takes a key as a JWK too", async () => {
   const jwk = ed25519().export({ format: "jwk" });
   const { jwks } = await cardSigner({ keys: [jwk as Record<string, unknown>] });
+  expect((await cardSigner({ keys: [JSON.stringify(jwk)] })).jwks).toEqual(jwks);
   expect(jwks.keys[0]?.["x"]).toBe(
     createPublicKey(createPrivateKey({ key: jwk, format: "jwk" })).export({ format: "jwk" }).x,
   );

@@ -62,14 +62,16 @@ function publicHalf(privateKey: KeyObject): ProofJwk | undefined {
 
 function privateKeyOf(input: CardKey): KeyObject {
   try {
+    const given =
+      typeof input === "string" && input.trim().startsWith("{")
+        ? (JSON.parse(input) as Record<string, unknown>)
+        : input;
     const key =
-      typeof input === "string"
-        ? createPrivateKey(
-            input.trim().startsWith("{") ? { key: JSON.parse(input) as object, format: "jwk" } : input,
-          )
-        : "asymmetricKeyType" in input
-          ? (input as KeyObject)
-          : createPrivateKey({ key: { ...input }, format: "jwk" });
+      typeof given === "string"
+        ? createPrivateKey(given)
+        : "asymmetricKeyType" in given
+          ? (given as KeyObject)
+          : createPrivateKey({ key: { ...given }, format: "jwk" });
     if (key.type === "private") return key;
   } catch {
     // Falls through to the one refusal, which quotes nothing of a key.
