@@ -1,7 +1,16 @@
 /** What the injection model is fitted to and judged by: the public data of a folder, prose of another, and the material written for this project. */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ATTACKS, EVERYDAY, JAILBREAKS, LOADED, ORDINARY, PLANTED, fill } from "./material-english.ts";
+import {
+  ATTACKS,
+  COUNTER,
+  EVERYDAY,
+  JAILBREAKS,
+  LOADED,
+  ORDINARY,
+  PLANTED,
+  fill,
+} from "./material-english.ts";
 import { LANGUAGES } from "./material-languages.ts";
 
 export type Kind = "direct" | "indirect" | "jailbreak" | "planted" | "benign" | "document";
@@ -151,6 +160,7 @@ export function material(times: number): Example[] {
     ...made(LOADED, "benign", "own-loaded", 60),
     ...made(ORDINARY, "benign", "own-ordinary", 25),
     ...made(EVERYDAY, "benign", "own-everyday", 1),
+    ...made(COUNTER, "benign", "own-counter", 8),
     ...LANGUAGES.flatMap(({ code, attacks, everyday }): Example[] => [
       ...attacks.map((text): Example => ({ text, kind: "direct", source: `own-${code}`, group: text })),
       // Two lines together, as an attack is often said.

@@ -27,6 +27,12 @@ interface Rule {
   readonly pattern: RegExp;
 }
 
+/** What a person takes back of their own, or of the shop's: "ignore my previous message", "forget the previous orders". */
+const TAKEN_BACK = String.raw`(?!(?:(?:my|any of my|all of my)\s+(?:\w+\s+){0,2}(?:orders?|messages?)|(?:the|this|that|those)\s+(?:\w+\s+){0,2}(?:orders?|message))\b(?!\s*(?:,|and|or)\s*(?:all|any|your|the|instructions?|rules|prompts?)\b|\s+(?:you|from the system|of the system)\b))`;
+/** What follows instructions or a message that came with a thing: "the system message on my washing machine". */
+const OF_A_THING = String.raw`(?!\s+(?:on|from|of|for|at|about|inside|in)\s+(?:my|our|the|a|an|this|that|these|those|\w+ing)\b(?!\s+(?:chat|conversation|session|prompt|context|bot|assistant|ai|model|system|developer|user)))`;
+/** What makes a rule about secrets of a secret: "your password policy". */
+const ABOUT_SECRETS = String.raw`(?!\s+(?:\w+\s+)?(?:polic(?:y|ies)|rules?|requirements?|reset|resets|rotation|length|manager|managers|expiry|expiration|recovery|process|format|strength|guidelines?)\b)`;
 const AIMS =
   "instructions?|prompts?|rules|guidelines|directives?|programming|orders|commands|messages?|directions|constraints|polic(?:y|ies)|tasks?";
 const SECRETS =
@@ -40,7 +46,7 @@ const RULES: readonly Rule[] = [
     type: "prompt_injection",
     score: 0.95,
     pattern: new RegExp(
-      `\\b(?:ignore|ignoring|disregard|forget|override|overrule|neglect|discard|do not follow|don't follow|stop following)\\s+(?:(?:all|any|of|the|your|my|these|those|every|previous|prior|preceding|above|earlier|former|existing|current|initial|original|system|and|or|other|safety|given|past)\\s+){1,6}(?:${AIMS})\\b`,
+      `\\b(?:ignore|ignoring|disregard|forget|override|overrule|neglect|discard|do not follow|don't follow|stop following)\\s+${TAKEN_BACK}(?:(?:all|any|of|the|your|my|these|those|every|previous|prior|preceding|above|earlier|former|existing|current|initial|original|system|and|or|other|safety|given|past)\\s+){1,6}(?:${AIMS})\\b`,
       "gi",
     ),
   },
@@ -76,8 +82,10 @@ const RULES: readonly Rule[] = [
     name: "prompt extraction",
     type: "prompt_injection",
     score: 0.9,
-    pattern:
-      /\b(?:reveal|show|print|repeat|output|display|tell|give|share|leak|dump|what (?:is|are|was|were)|summari[sz]e|translate|recite|copy)\b[^.?!\n]{0,50}\b(?:your|the|its)\s+(?:entire |full |complete |exact |own ){0,2}(?:system|initial|original|hidden|internal|secret|developer|custom|base)\s+(?:prompt|instructions?|message|directives?|rules|configuration)/gi,
+    pattern: new RegExp(
+      `\\b(?:reveal|show|print|repeat|output|display|tell|give|share|leak|dump|what (?:is|are|was|were)|summari[sz]e|translate|recite|copy)\\b[^.?!\\n]{0,50}\\b(?:your|the|its)\\s+(?:entire |full |complete |exact |own ){0,2}(?:system|initial|original|hidden|internal|secret|developer|custom|base)\\s+(?:prompt|instructions?|message|directives?|rules|configuration)\\b${OF_A_THING}`,
+      "gi",
+    ),
   },
   {
     name: "prompt extraction",
@@ -92,7 +100,7 @@ const RULES: readonly Rule[] = [
     score: 0.8,
     only: ["input", "tool_result"],
     pattern: new RegExp(
-      `\\b(?:what(?:'s| is| was| are)|tell me|give me|share|reveal|confirm|show me|print|disclose|send me|provide)\\s+(?:with me |to me |me ){0,1}(?:your|the system's|our system's)\\s+(?:\\w+ ){0,1}(?:${SECRETS})\\b`,
+      `\\b(?:what(?:'s| is| was| are)|tell me|give me|share|reveal|confirm|show me|print|disclose|send me|provide)\\s+(?:with me |to me |me ){0,1}(?:your|the system's|our system's)\\s+(?:\\w+ ){0,1}(?:${SECRETS})\\b${ABOUT_SECRETS}`,
       "gi",
     ),
   },
@@ -236,6 +244,9 @@ const IDEA_RULES: readonly IdeaRule[] = [
   },
 ];
 
+/** What is bought has the name of what is commanded in some languages; where it is meant so, other rules and the model see it. */
+const PURCHASE = /^(?:orders?|ordern|ordrer?|ordren)$/;
+
 const TOKEN = /[\p{L}\p{M}\p{N}_]+|[.!?。！？।]/gu;
 
 /** The ideas of a text with their places; a sentence's end is -1. */
@@ -249,7 +260,7 @@ function ideasOf(text: string): { idea: number; token: number; start: number; en
     else if (!UNSPACED.test(word)) {
       token += 1;
       const idea = ideaOf(word);
-      if (idea >= 0) found.push({ idea, token, start, end: start + word.length });
+      if (idea >= 0 && !PURCHASE.test(word)) found.push({ idea, token, start, end: start + word.length });
     } else {
       for (let at = 0; at < word.length;) {
         const { idea, size } = ideaAt(word, at);
