@@ -29,6 +29,7 @@ export {
 } from "./limits/rate-limiter.ts";
 export type { ReadinessCheck } from "./health-routes.ts";
 export { Answer, type AgentRoute, type RouteCall, type RouteScope, route } from "./route.ts";
+export { PROVE_PATH, secondFactorRoutes } from "./second-factor-routes.ts";
 export { type ServerAuth, type SignedIn, currentIdentity, withIdentity } from "./sign-in.ts";
 export {
   type AgentContext,
