@@ -157,6 +157,39 @@ describe("a yes that nobody gave", () => {
   });
 });
 
+describe("a person's yes for another call", () => {
+  it("begins no handler, and is still there for its own call [SR-15]", async () => {
+    let begun = 0;
+    beforeWrite = async () => void (begun += 1);
+    const first = { ...TRUSTED, [META.callId]: "other-1" };
+    const { structuredContent = {} } = await call("edit", first);
+    const { id } = structuredContent["approval"] as { id: string };
+    await world.decide(id, "approved");
+    const yes = { [META.approvalId]: id };
+    // Another call with the same arguments, and the same call with others, get cards of their own.
+    expect(await outcomeOf(call("edit", { ...TRUSTED, ...yes, [META.callId]: "other-2" }))).toBe("asked");
+    expect(await outcomeOf(call("edit", { ...first, ...yes }, NOTE.bob))).toBe("asked");
+    expect(await outcomeOf(call("edit", { ...first, ...yes, [META.runId]: newId() }))).toBe("asked");
+    expect(begun).toBe(0);
+    expect(await outcomeOf(call("edit", { ...first, ...yes }))).toBe("done");
+    expect(begun).toBe(1);
+  });
+
+  it("of another person begins none either, and asks nobody [SR-15]", async () => {
+    let begun = 0;
+    beforeWrite = async () => void (begun += 1);
+    const id = newId();
+    await world.store.ownerQuery(
+      `INSERT INTO notes.approval SELECT (jsonb_populate_record(a, jsonb_build_object('id', $1::text, 'subject', $2::text, 'status', 'approved'))).*
+       FROM notes.approval a LIMIT 1`,
+      [id, newId()],
+    );
+    const stolen = { ...TRUSTED, [META.callId]: "other-3", [META.approvalId]: id };
+    expect(await outcomeOf(call("edit", stolen))).toBe("approval_invalid");
+    expect(begun).toBe(0);
+  });
+});
+
 describe("a write of which some calls are sensitive", () => {
   /** Notes whose text is marked belong to somebody who wants to be asked. */
   const marked = async (

@@ -13,7 +13,7 @@ import { type Clock, DeputizeError, type Effect, actingPrincipal } from "@deputi
 import type { FlowDecision, FlowReason } from "@deputize/guardrails/flow";
 import type { Tx } from "@deputize/store";
 import { type InputRequiredResult, inputRequired } from "@modelcontextprotocol/server";
-import { type ApprovalRequest, type Preview, previewDigestOf } from "./approval.ts";
+import { type ApprovalRequest, type ApprovalUse, type Preview, previewDigestOf } from "./approval.ts";
 import { type CardReason, cardReasons, decideCall } from "./call-flow.ts";
 import type { ClientInput, ReadDatabase } from "./context.ts";
 import type { Definition } from "./definition.ts";
@@ -171,7 +171,7 @@ export class ApprovalStep {
 
   /** First in the effect's transaction: what the person saw, or what exempts the call, must still hold (SR-15). */
   async spend(tx: Tx): Promise<void> {
-    const { services, visit, definition } = this.#options;
+    const { services, visit } = this.#options;
     if (!this.#mustApprove) {
       if (await this.#isRaised(tx)) throw mustAgree();
       if (this.#exempted && !(await this.#conditionHolds(tx))) throw mustAgree();
@@ -179,24 +179,37 @@ export class ApprovalStep {
     }
     const approvalId = this.presented;
     if (!services.approvals || !approvalId) throw mustAgree();
-    const preview = await this.#preview(tx);
+    await services.approvals.consume(tx, visit.caller, await this.#use(tx, approvalId));
+  }
+
+  /** What the yes has to be bound to, as the rows are now. */
+  async #use(tx: Tx, approvalId: string): Promise<ApprovalUse> {
+    const { visit, definition, args } = this.#options;
     const { runId } = visit.operation.notes;
-    await services.approvals.consume(tx, visit.caller, {
+    return {
       approvalId,
       callId: this.callId,
       tool: definition.name,
-      argsDigest: this.#options.args().digest,
-      previewDigest: previewDigestOf(definition.name, preview),
+      argsDigest: args().digest,
+      previewDigest: previewDigestOf(definition.name, await this.#preview(tx)),
       ...(runId && { runId }),
-    });
+    };
   }
 
-  /** False for an approval that is none, or is spent, where the authority can be asked for it: such a call begins no handler. */
-  async mayBegin(): Promise<boolean> {
+  /**
+   * False for an approval that is none, is spent, or was given for another call, where the authority can be asked for it: such a call
+   * begins no handler. What is true here is asked again in the effect's transaction.
+   */
+  async mayBegin(reader: ReadDatabase): Promise<boolean> {
     const { services, visit } = this.#options;
+    const { approvals } = services;
     const approvalId = this.presented;
-    if (!this.#mustApprove || approvalId === undefined || !services.approvals?.stillApproved) return true;
-    return services.approvals.stillApproved(visit.caller, approvalId).catch(() => false);
+    if (!this.#mustApprove || approvalId === undefined || !approvals) return true;
+    if (approvals.fits) {
+      const use = await reader.read((tx) => this.#use(tx, approvalId));
+      return approvals.fits(visit.caller, use).catch(() => false);
+    }
+    return approvals.stillApproved?.(visit.caller, approvalId).catch(() => false) ?? true;
   }
 
   /** Whether a refused spending means that the call has changed since the yes, so that a new card is due. */

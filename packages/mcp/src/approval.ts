@@ -70,6 +70,11 @@ export interface ApprovalGate {
    */
   consume(tx: Queryable, caller: Caller, use: ApprovalUse): Promise<void>;
   /**
+   * Whether `consume` would spend it now, read only. A server asks before a handler begins, which may do things outside of the
+   * transaction of its effect; without it a yes for another call is refused no sooner than there.
+   */
+  fits?(caller: Caller, use: ApprovalUse): Promise<boolean>;
+  /**
    * True while a person's yes still stands unspent. With it a server tells a changed call, which gets a new
    * card, from an approval that was refused, has expired or was spent; and a call that comes with such a one begins no handler.
    */

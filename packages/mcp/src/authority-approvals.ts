@@ -45,6 +45,7 @@ export interface AuthorityApprovals {
     };
   }>;
   consume(tx: Queryable, caller: Caller, use: ApprovalUse): Promise<void>;
+  fits(caller: Caller, use: ApprovalUse): Promise<boolean>;
   get(caller: Caller, id: string): Promise<{ readonly status: string }>;
 }
 
@@ -85,6 +86,7 @@ export function authorityApprovals(
       return { id: view.id, expiresAt: view.expires, createdAt: view.created, arguments: view.arguments };
     },
     consume: (tx, caller, use) => approvals.consume(tx, caller, use),
+    fits: (caller, use) => approvals.fits(caller, use),
     stillApproved: async (caller, approvalId) =>
       (await approvals.get(caller, approvalId)).status === "approved",
   };

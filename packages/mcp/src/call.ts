@@ -186,7 +186,7 @@ class Call {
     const look = await this.#look();
     if (look?.hit) return this.#answerFromCache(look.hit);
     // What a handler does outside of its transaction would be done by the time that the yes is spent. The transaction says why it is none.
-    if (!(await this.#approval.mayBegin()))
+    if (!(await this.#approval.mayBegin(this.#database.reader)))
       await this.#database.writer.write(async () => {
         throw new DeputizeError("approval_invalid", "no person's yes stands for this call");
       });

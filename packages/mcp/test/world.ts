@@ -9,6 +9,7 @@ import type { MigrationSet } from "@deputize/store";
 import { type TestStore, openTestStore } from "@deputize/store/testing";
 import {
   type ApprovalGate,
+  type ApprovalUse,
   type Authenticator,
   MCPServer,
   type MCPServerOptions,
@@ -118,6 +119,19 @@ export async function openWorld(): Promise<World> {
   };
 }
 
+/** What a yes is bound to. */
+const FITS = `id = $1 AND subject = $2 AND call_id = $3 AND tool = $4 AND args_digest = $5 AND preview_digest = $6
+  AND run_id IS NOT DISTINCT FROM $7 AND status = 'approved'`;
+const boundTo = (caller: Caller, use: ApprovalUse): unknown[] => [
+  use.approvalId,
+  caller.subject,
+  use.callId,
+  use.tool,
+  use.argsDigest,
+  use.previewDigest,
+  use.runId ?? null,
+];
+
 /** The gate's contract over a table, so that spending an approval rolls back with the effect. */
 function approvalsIn(store: TestStore): ApprovalGate {
   return {
@@ -144,21 +158,14 @@ function approvalsIn(store: TestStore): ApprovalGate {
     },
     consume: async (tx, caller, use) => {
       const { rowCount } = await tx.query(
-        `UPDATE notes.approval SET status = 'executed'
-         WHERE id = $1 AND subject = $2 AND call_id = $3 AND tool = $4 AND args_digest = $5 AND preview_digest = $6
-           AND run_id IS NOT DISTINCT FROM $7 AND status = 'approved'`,
-        [
-          use.approvalId,
-          caller.subject,
-          use.callId,
-          use.tool,
-          use.argsDigest,
-          use.previewDigest,
-          use.runId ?? null,
-        ],
+        `UPDATE notes.approval SET status = 'executed' WHERE ${FITS}`,
+        boundTo(caller, use),
       );
       if (rowCount !== 1) throw new DeputizeError("approval_invalid", "there is no such approval to spend");
     },
+    fits: async (caller, use) =>
+      (await store.ownerQuery(`SELECT FROM notes.approval WHERE ${FITS}`, boundTo(caller, use))).rows
+        .length === 1,
     stillApproved: async (caller, id) => {
       const { rows } = await store.ownerQuery(
         "SELECT FROM notes.approval WHERE id = $1 AND subject = $2 AND status = 'approved'",

@@ -71,6 +71,9 @@ describe("a person of the shop [PR-D30]", () => {
     expect(sections["authority.approvals"]).toHaveLength(1);
     expect(sections["agent.memories"]).toMatchObject([{ content: "I live at 5 Violet Court" }]);
     expect(sections["agent.messages"].length).toBeGreaterThan(1);
+    const { receipt: own } = sections["audit.entries"].at(-1);
+    expect(own.summary.asked.id).toBe(alice);
+    expect(await verifyReceipt(own)).toMatchObject({ ok: true });
     const bob = idOf("bob.smith");
     expect(JSON.stringify(exported.body)).not.toContain(bob);
 

@@ -76,6 +76,8 @@ export interface Approvals {
       readonly runId?: string | undefined;
     },
   ): Promise<void>;
+  /** Whether `consume` would spend it for this caller now; it spends nothing. */
+  fits(caller: Caller, call: Parameters<Approvals["consume"]>[2]): Promise<boolean>;
   /** Closes an open card of the caller's, because its call changed, was given up, or failed. */
   close(caller: Caller, id: string, status: "superseded" | "failed"): Promise<void>;
   /** Writes down what has run out. Returns how many. */
@@ -313,6 +315,29 @@ export function createApprovals(context: AuthorityContext): Approvals {
       } catch (error) {
         throw mapDatabaseError(error);
       }
+    },
+
+    async fits(caller, call) {
+      if (!isUuid(call.approvalId)) return false;
+      // As the function that spends it compares.
+      const { rows } = await store.pool("authority").query(
+        `SELECT FROM authority.approvals WHERE id = $1 AND status = 'approved' AND expires_at > $2 AND tenant = $3 AND subject = $4
+           AND actor = $5 AND call_id = $6 AND tool = $7 AND args_digest = $8 AND preview_digest = $9
+           AND run_id IS NOT DISTINCT FROM $10`,
+        [
+          call.approvalId,
+          now(),
+          caller.tenant,
+          caller.subject,
+          actingPrincipal(caller),
+          call.callId,
+          call.tool,
+          call.argsDigest,
+          call.previewDigest,
+          call.runId ?? null,
+        ],
+      );
+      return rows.length === 1;
     },
 
     async close(caller, id, status) {

@@ -90,6 +90,7 @@ const lines = (verb: string, counts: Readonly<Record<string, number>>): string[]
 export function exportTo(person: string, options: PersonOptions & { readonly out: string }): Promise<void> {
   return withRooms(options, async (rooms) => {
     const owner = { tenant: TENANT, subject: await principalOf(rooms, person, "people") };
+    await rooms.audit.start();
     await rooms.audit.append({
       action: "person.export",
       outcome: "allowed",
@@ -99,7 +100,7 @@ export function exportTo(person: string, options: PersonOptions & { readonly out
     const file = createWriteStream(options.out, { flags: "wx", mode: 0o600 });
     await once(file, "open");
     let bytes = 0;
-    for await (const piece of exportPerson({ owner, keepers: rooms.keepers })) {
+    for await (const piece of exportPerson({ owner, keepers: rooms.keepers, audit: rooms.audit })) {
       bytes += Buffer.byteLength(piece);
       if (!file.write(piece)) await once(file, "drain");
     }

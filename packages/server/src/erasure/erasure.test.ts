@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { verifyLog } from "@deputize/audit";
+import { type Receipt, verifyLog } from "@deputize/audit";
 import { verifyReceipt } from "@deputize/audit/verify";
 import { PEOPLE, idOf } from "../../../authority/src/testing/test-authority.ts";
 import { AUDIENCE, WHO } from "../../../authority/src/testing/test-core.ts";
@@ -230,7 +230,7 @@ describe("exporting a person [PR-D30]", () => {
     await world.fill("alice");
     await world.fill("bob");
     const owner = { tenant: "default", subject: idOf("alice") };
-    const text = await gather(exportPerson({ owner, keepers: await world.keepers() }));
+    const text = await gather(exportPerson({ owner, keepers: await world.keepers(), audit: world.log }));
     const { person, sections } = JSON.parse(text);
     expect(person).toEqual({ tenant: "default", id: idOf("alice") });
     expect(Object.keys(sections).toSorted()).toEqual(
@@ -268,6 +268,55 @@ describe("exporting a person [PR-D30]", () => {
     expect(text).not.toMatch(/argon2|hash"/);
   });
 
+  it("shows the entries of the log about them alone, each with a receipt that verifies then and after the erasure [SR-24]", async () => {
+    await world.fill("alice");
+    await world.fill("bob");
+    const subject = idOf("alice");
+    // An entry that speaks of her is about her, and is of whoever acted.
+    await world.log.append({
+      action: "case.read",
+      outcome: "allowed",
+      tenant: "default",
+      subject: idOf("bob"),
+      about: [subject],
+    });
+    // More than a page of the keeper.
+    await Promise.all(
+      Array.from({ length: 520 }, (_, n) =>
+        world.log.append({
+          action: "tool.call",
+          outcome: "allowed",
+          tenant: "default",
+          subject,
+          args: { n, said: "alice's words" },
+        }),
+      ),
+    );
+    const owner = { tenant: "default", subject };
+    const text = await gather(exportPerson({ owner, keepers: await world.keepers(), audit: world.log }));
+    const entries = JSON.parse(text).sections["audit.entries"] as { entry_id: string; receipt: Receipt }[];
+    expect(entries.length).toBeGreaterThan(520);
+    expect(new Set(entries.map(({ entry_id }) => entry_id)).size).toBe(entries.length);
+    for (const { entry_id, receipt } of entries) {
+      expect([receipt.entry_id, receipt.status, receipt.summary.asked?.id]).toEqual([
+        entry_id,
+        "logged",
+        subject,
+      ]);
+    }
+    expect(text).not.toMatch(new RegExp(`bob|${idOf("bob")}|case\\.read`, "i"));
+    const some = [entries[0], entries[260], entries.at(-1)].map((entry) => entry?.receipt as Receipt);
+    for (const receipt of some) expect(await verifyReceipt(receipt)).toMatchObject({ ok: true });
+
+    await erasePerson(world.erasure("alice", await world.keepers()));
+    expect(await verifyLog({ store: world.store, publicKey: world.log.publicKey })).toMatchObject({
+      ok: true,
+    });
+    for (const receipt of some) expect(await verifyReceipt(receipt)).toMatchObject({ ok: true });
+    const after = await gather(exportPerson({ owner, keepers: await world.keepers(), audit: world.log }));
+    expect(JSON.parse(after).sections["audit.entries"]).toBeUndefined();
+  });
+
   it("pages through any number of rows, and breaks off where a room fails", async () => {
     const many: PersonKeeper = {
       name: "many",
@@ -277,17 +326,23 @@ describe("exporting a person [PR-D30]", () => {
       },
     };
     const owner = { tenant: "default", subject: idOf("alice") };
-    expect(JSON.parse(await gather(exportPerson({ owner, keepers: [many] }))).sections).toEqual({
+    expect(
+      JSON.parse(await gather(exportPerson({ owner, keepers: [many], audit: world.log }))).sections,
+    ).toEqual({
       "many.a": [{ n: 0 }, { n: 1 }],
       "many.b": [{ n: 2 }],
     });
-    expect(JSON.parse(await gather(exportPerson({ owner, keepers: [] }))).sections).toEqual({});
+    expect(JSON.parse(await gather(exportPerson({ owner, keepers: [], audit: world.log }))).sections).toEqual(
+      {},
+    );
     await world.store.ownerQuery(
       `INSERT INTO agent.conversations (tenant, owner, agent, id, title, created, last_message)
        SELECT 'default', $1, 'order-management', gen_random_uuid(), 'title ' || n, now(), now() FROM generate_series(1, 1201) n`,
       [idOf("alice")],
     );
-    const { sections } = JSON.parse(await gather(exportPerson({ owner, keepers: await world.keepers() })));
+    const { sections } = JSON.parse(
+      await gather(exportPerson({ owner, keepers: await world.keepers(), audit: world.log })),
+    );
     expect(new Set(sections["agent.conversations"].map(({ title }: { title: string }) => title)).size).toBe(
       1201,
     );
@@ -298,7 +353,9 @@ describe("exporting a person [PR-D30]", () => {
         throw new Error("away");
       },
     };
-    await expect(gather(exportPerson({ owner, keepers: [many, broken] }))).rejects.toThrow("away");
+    await expect(gather(exportPerson({ owner, keepers: [many, broken], audit: world.log }))).rejects.toThrow(
+      "away",
+    );
   });
 });
 

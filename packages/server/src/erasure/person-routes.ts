@@ -62,7 +62,7 @@ export function personRoutes({ authority, keepers, audit, clock }: PersonRoutesO
       tenant: caller.tenant,
       subject: caller.subject,
     });
-    const pieces = exportPerson({ owner: caller, keepers: await keepers(), clock });
+    const pieces = exportPerson({ owner: caller, keepers: await keepers(), audit, clock });
     return c.body(bytesOf(pieces), 200, {
       "Content-Type": "application/json",
       "Content-Disposition": 'attachment; filename="export.json"',
