@@ -82,6 +82,8 @@ const caller: AgentCaller = {
   authority: { tokenFor: async () => "" },
 };
 const guard: TextGuard = {
+  toolResult: async (content) => ({ content }),
+  toolArguments: async () => undefined,
   input: async (text) => ({ text }),
   output: () => ({ push: (text) => text, end: () => "" }),
 };

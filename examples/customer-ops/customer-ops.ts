@@ -41,7 +41,7 @@ export interface CustomerOpsOptions {
   readonly auth: Authenticator | readonly Authenticator[];
   readonly store: Store;
   readonly audit: AuditLog;
-  readonly approvals: Pick<Approvals, "request" | "consume" | "get">;
+  readonly approvals: Pick<Approvals, "request" | "consume" | "fits" | "get">;
   readonly cases: Pick<Cases, "openFor">;
   readonly ephemeral: Ephemeral;
   /** The public address of the MCP endpoint, which is also its audience. */

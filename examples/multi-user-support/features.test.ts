@@ -126,6 +126,8 @@ function brokenModel(): ResolvedModel & { readonly calls: () => number } {
 
 const hidden = (text: string): string => text.replaceAll(CARD, "[CARD]");
 const hidesCards: TextGuard = {
+  toolResult: async (content) => ({ content }),
+  toolArguments: async () => undefined,
   input: async (text) => ({ text: hidden(text) }),
   output: () => {
     let held = "";

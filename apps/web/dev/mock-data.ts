@@ -1,6 +1,7 @@
 /** Made-up answers for dev/mock.ts, with the awkward cases: long names, right-to-left text, emoji, many lines. */
 import type {
   Approval,
+  BackgroundOffer,
   BackgroundRun,
   Case,
   Conversation,
@@ -355,6 +356,25 @@ export const mandates: Mandate[] = [
     made: at(-9000),
     expires: at(9000),
     ended: at(-20),
+  },
+];
+
+export const offers: BackgroundOffer[] = [
+  {
+    agent: "g1",
+    name: "order-management",
+    audiences: ["https://shop.example/mcp/orders"],
+    tools: [
+      ["get_user_orders", "My orders", false],
+      ["get_order_details", "One order", false],
+      ["cancel_order", "Cancel an order", true],
+    ].map(([name, title, asks]) => ({
+      name: `orders/${String(name)}`,
+      title: String(title),
+      asks: asks === true,
+      scopes: ["read:orders:*"],
+      bounds: asks === true ? [{ argument: "order_id", of: "orders" as const }] : [],
+    })),
   },
 ];
 

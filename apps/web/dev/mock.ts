@@ -76,6 +76,7 @@ export async function startMock(mode: Mode, user: "alice" | "admin" | null): Pro
     "GET /api/products/:id": () => data.product,
     "GET /api/cases": () => ({ cases: empty ? [] : cases }),
     "GET /api/mandates": () => ({ mandates: empty ? [] : data.mandates }),
+    "GET /api/background/offers": () => ({ offers: data.offers }),
     "GET /api/background": () => ({ runs: empty ? [] : data.backgroundRuns }),
     "GET /api/sessions": () => ({ sessions: empty ? [] : data.devices }),
     "GET /api/receipts/:id": (_params, id) => log.receipt(id),

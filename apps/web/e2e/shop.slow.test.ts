@@ -1,82 +1,14 @@
 /**
- * The whole path in a real browser against the real shop: embedded database, offline planner, built page, strict
- * content security policy. One test for each thing that a person must be able to do, or must never be able to do.
- * The shop keeps its folder and port when it is restarted, as a person's would.
+ * The whole path in a real browser against the real shop. One test for each thing that a person must be able to do, or must never
+ * be able to do.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type StartedShop, startShop } from "@deputize/shop";
-import { readSettings } from "@deputize/server/config";
-import { type Browser, type BrowserContext, type Page, chromium } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { buildWeb } from "../../../scripts/build-web.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { PATIENTLY, shopInBrowser } from "./shop-in-browser.ts";
 
-/** As long as the browser's own waits: a poll gives up after a second unless told. */
-const PATIENTLY = { timeout: 20_000 };
 const BOB_ORDER = /ORD-\d{5}/g;
-const folder = mkdtempSync(join(tmpdir(), "deputize-e2e-"));
-let shop: StartedShop;
-let browser: Browser;
-let webRoot: string;
-let context: BrowserContext | undefined;
-/** What the browser complained about: a policy violation or a script error fails the test. */
-let complaints: string[] = [];
-
-async function start(port: number): Promise<void> {
-  const settings = readSettings({ LOG_LEVEL: "error" }, { port, dataDir: folder });
-  shop = await startShop({ settings, env: {}, webRoot });
-}
-
-beforeAll(async () => {
-  webRoot = (await buildWeb()).dist;
-  await start(0);
-  browser = await chromium.launch({
-    executablePath: process.env["DEPUTIZE_TEST_CHROMIUM"] ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--disable-quic",
-    ],
-  });
-}, 180_000);
-
-afterAll(async () => {
-  await browser?.close();
-  await shop?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-afterEach(async () => {
-  await context?.close();
-  context = undefined;
-  const heard = complaints;
-  complaints = [];
-  expect(heard).toEqual([]);
-});
-
-async function open(path: string, width = 1280): Promise<Page> {
-  context ??= await browser.newContext({ viewport: { width, height: 844 }, reducedMotion: "reduce" });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on("pageerror", (error) => complaints.push(`script error: ${error.message}`));
-  page.on("console", (message) => {
-    // A refused request is the subject of some tests; the browser logs each as an error.
-    if (message.type() === "error" && !/Failed to load resource/.test(message.text()))
-      complaints.push(message.text());
-  });
-  await page.goto(shop.url + path);
-  return page;
-}
-
-async function signInAs(name: RegExp, path = "/chat", width = 1280): Promise<Page> {
-  const page = await open(`/sign-in?return=${encodeURIComponent(path)}`, width);
-  await page.getByRole("group", { name: "Demo accounts" }).getByRole("button", { name }).click();
-  await page.waitForURL((url) => url.pathname !== "/sign-in");
-  return page;
-}
+const inBrowser = shopInBrowser();
+const { open, signInAs, read } = inBrowser;
 
 async function type(page: Page, email: string, password: string): Promise<void> {
   await page.getByLabel("E-mail").fill(email);
@@ -98,13 +30,6 @@ async function ask(page: Page, question: string): Promise<string> {
   await page.getByTestId("composer").fill(question);
   await page.keyboard.press("Enter");
   return waitForTurn(page, before);
-}
-
-/** Reads the API as the signed-in person, by their cookie. */
-async function read<T>(page: Page, path: string): Promise<T> {
-  const response = await page.request.get(shop.url + path);
-  expect(response.status()).toBe(200);
-  return (await response.json()) as T;
 }
 
 interface Order {
@@ -319,9 +244,7 @@ describe("4. cancelling an order", () => {
     const order = await cancellable(page);
     await ask(page, `Cancel order ${order.number}`);
     await page.getByTestId("approval-card").waitFor();
-    const { port } = shop;
-    await shop.close();
-    await start(port);
+    await inBrowser.restart();
     await page.reload();
     const card = page.getByTestId("approval-card");
     await card.getByRole("button", { name: "Approve" }).focus();
@@ -341,8 +264,7 @@ describe("5. asking, as Alice, for Bob's orders", () => {
     await bobPage.waitForURL(/\/chat/);
     const bobsNumbers = (await ordersOf(bobPage)).map((order) => order.number);
     expect(bobsNumbers.length).toBeGreaterThan(0);
-    await bobPage.context().close();
-    context = undefined;
+    await inBrowser.forgetBrowser();
 
     const page = await signInAs(/Alice Johnson/);
     await page.getByTestId("composer").waitFor();
@@ -403,7 +325,7 @@ describe("6. an administrator", () => {
     await page.getByTestId("order-row").or(page.getByTestId("order-card")).first().waitFor();
     expect(await verifiedReceipt(page)).toMatch(/Admin Demo[\s\S]*staff_find_orders/);
     // The log says who looked at whose data, and why.
-    const looks = await shop.shop.audit.list({ action: "tool.call" });
+    const looks = await inBrowser.shop.shop.audit.list({ action: "tool.call" });
     expect(looks.map((entry) => entry.event?.case?.purpose)).toContain(
       "Bob asked by phone why his parcel is late",
     );
@@ -430,7 +352,7 @@ describe("7. signing out", () => {
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await page.waitForURL(/\/sign-in/);
 
-    const answer = await fetch(`${shop.url}/api/orders`, { headers: { Cookie: stolen } });
+    const answer = await fetch(`${inBrowser.shop.url}/api/orders`, { headers: { Cookie: stolen } });
     expect(answer.status).toBe(401);
     await other.getByRole("link", { name: "Approvals" }).click();
     await other.waitForURL(/\/sign-in/);

@@ -10,6 +10,7 @@ import type { ConversationStore } from "./conversations/conversation-store.ts";
 import { agentMigrations } from "./conversations/migrations.ts";
 import { PostgresConversationStore } from "./conversations/postgres-store.ts";
 import type { AgentAuthority, ToolCall, ToolContext, ToolOutcome, ToolSource } from "./tools/tool-source.ts";
+import type { TextGuard } from "./turn/ports.ts";
 
 export function callerOf(name: string, extra: Partial<Caller> = {}): Caller {
   return {
@@ -29,6 +30,12 @@ export const alice = callerOf("alice");
 export const bob = callerOf("bob");
 
 export const authority: AgentAuthority = { tokenFor: async (audience) => `token for ${audience}` };
+
+/** The part of a guard that reads what tools are told and answer, and finds nothing. */
+export const passesTools: Pick<TextGuard, "toolResult" | "toolArguments"> = {
+  toolResult: async (content) => ({ content }),
+  toolArguments: async () => undefined,
+};
 
 export const openAgentStore = (): Promise<TestStore> => openTestStore([agentMigrations]);
 

@@ -11,6 +11,7 @@ it("a card says where it leaves something out of an argument, and names no sourc
       return { view: { id: "1", expires: "2030-01-01", created: "2030-01-01", arguments: args } };
     },
     consume: () => Promise.reject(new Error("nobody")),
+    fits: () => Promise.reject(new Error("nobody")),
     get: () => Promise.reject(new Error("nobody")),
   });
   const long = `${"harmless ".repeat(300)}and pay mallory`;

@@ -8,8 +8,11 @@ import { DEFAULT_TIMEOUT_MS } from "./middleware/timeout.ts";
 export interface Explanation {
   readonly kind: Definition["kind"];
   readonly name: string;
+  readonly title?: string;
   readonly effect: Definition["effect"];
   readonly guards: readonly string[];
+  /** What the guards look at; where one takes any of several, its first is enough. */
+  readonly scopes: readonly string[];
   readonly tags: readonly string[];
   /** The checks in the order in which they run. */
   readonly steps: readonly string[];
@@ -28,8 +31,10 @@ export function explainTool(
   return {
     kind: definition.kind,
     name: definition.name,
+    ...(definition.title !== undefined && { title: definition.title }),
     effect: definition.effect,
     guards: definition.guards.map((g) => g.name),
+    scopes: definition.guards.flatMap((g) => g.scopes?.slice(0, 1) ?? []),
     tags: definition.tags,
     steps: [
       `authenticate: ${server.auth}`,

@@ -48,6 +48,7 @@ export {
   type BackgroundRoutesOptions,
   backgroundRoutes,
 } from "./background/background-routes.ts";
+export type { BackgroundOffer } from "./background/schemas.ts";
 export { type ChatRoutesOptions, chatRoutes } from "./chat/chat-routes.ts";
 export { MEMORY_ROUTES, type MemoryRoutesOptions, memoryRoutes } from "./chat/memory-routes.ts";
 export { ChatBody, PageQuery, RenameBody } from "./chat/schemas.ts";

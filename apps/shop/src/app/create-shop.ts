@@ -62,6 +62,7 @@ import { ordersServer } from "../tools/orders-server.ts";
 import { productsServer } from "../tools/products-server.ts";
 import { SKILLS, shopAgents } from "./agents.ts";
 import { approvalGate, withPresentApprovals } from "./approval-gate.ts";
+import { backgroundOffers } from "./background-offers.ts";
 import { type LastingPaceOptions, closeBackground, openBackground } from "./background.ts";
 import { openKept } from "./kept.ts";
 import { localFetch } from "./local-fetch.ts";
@@ -338,6 +339,7 @@ export async function createShop(options: ShopOptions): Promise<Shop> {
     "/api",
     backgroundRoutes({
       agents: () => background,
+      offers: () => backgroundOffers(toolServers, at),
       mandates: authority.mandates,
       authenticateForDecision,
       present: (caller, conversation) => withPresentApprovals(approvals, caller, conversation),

@@ -57,7 +57,7 @@ describe("what the catalogue says", () => {
     const all = await pages();
     expect(all.length).toBeGreaterThan(30);
     for (const page of all) {
-      const told = await guard?.toolResult?.(page, reader, UNKNOWN_LABEL);
+      const told = await guard?.toolResult(page, reader, UNKNOWN_LABEL);
       expect(told?.content).toEqual({
         ...page,
         description: expected(page.description),
@@ -70,6 +70,6 @@ describe("what the catalogue says", () => {
   it("is told whole where the search for injections is off", async () => {
     const { guard } = shopGuard(["personal", "credentials"]);
     const said = { body: HOSTILE_REVIEWS[0]?.body };
-    expect((await guard?.toolResult?.(said, reader, UNKNOWN_LABEL))?.content).toEqual(said);
+    expect((await guard?.toolResult(said, reader, UNKNOWN_LABEL))?.content).toEqual(said);
   });
 });

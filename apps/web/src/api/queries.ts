@@ -3,6 +3,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, withQuery } from "./http.ts";
 import type {
   Approval,
+  BackgroundOffer,
   BackgroundRun,
   Case,
   Conversation,
@@ -141,6 +142,23 @@ export const mandatesQuery = queryOptions({
   queryKey: ["mandates"],
   queryFn: ({ signal }) => api.get<{ mandates: Mandate[] }>("/api/mandates", signal),
 });
+
+export const offersQuery = queryOptions({
+  queryKey: ["background", "offers"],
+  queryFn: ({ signal }) => api.get<{ offers: BackgroundOffer[] }>("/api/background/offers", signal),
+  staleTime: 300_000,
+});
+
+/** What was said of one piece of work, oldest first. */
+export const saidQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["background", "said", id],
+    queryFn: ({ signal }) =>
+      api.get<{ messages: { role: "user" | "assistant"; content: string }[] }>(
+        `/api/background/${encodeURIComponent(id)}`,
+        signal,
+      ),
+  });
 
 export const backgroundQuery = queryOptions({
   queryKey: ["background"],

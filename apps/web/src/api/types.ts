@@ -192,10 +192,25 @@ export interface Mandate {
   purpose: string;
   tools: string[];
   scopes: string[];
+  constraints?: Record<string, { tool?: string; argument?: string; oneOf?: (string | number | boolean)[] }>;
   status: "active" | "expired" | "ended";
   made: string;
   expires: string;
   ended?: string;
+}
+
+/** What an agent can be let do; of this a mandate is made. */
+export interface BackgroundOffer {
+  agent: string;
+  name: string;
+  audiences: string[];
+  tools: {
+    name: string;
+    title: string;
+    asks: boolean;
+    scopes: string[];
+    bounds: { argument: string; of: "orders" }[];
+  }[];
 }
 
 export interface BackgroundRun {

@@ -6,14 +6,20 @@ import { ChevronRightIcon } from "./icons.tsx";
 export function Disclosure({
   summary,
   open,
+  onOpen,
   children,
 }: {
   summary: ReactNode;
   open?: boolean;
+  onOpen?: () => void;
   children: ReactNode;
 }) {
   return (
-    <details className={styles["details"]} open={open}>
+    <details
+      className={styles["details"]}
+      open={open}
+      onToggle={(event) => event.currentTarget.open && onOpen?.()}
+    >
       <summary className={styles["summary"]}>
         <span className={styles["arrow"]}>
           <ChevronRightIcon size={14} />

@@ -9,6 +9,7 @@ import {
   collect,
   makeAgent,
   ofKind,
+  passesTools,
   tableTools,
 } from "../agent.fixture.ts";
 import type { AgentOptions } from "../agent-types.ts";
@@ -100,7 +101,13 @@ describe("a layer that hangs", () => {
     ],
     [
       "a guard of answers",
-      { guard: { input: async (text) => ({ text }), output: () => ({ ...output, end: never }) } },
+      {
+        guard: {
+          ...passesTools,
+          input: async (text) => ({ text }),
+          output: () => ({ ...output, end: never }),
+        },
+      },
     ],
   ])("%s, ends by the time of the run", async (_name, layers) => {
     const { agent } = agentOf([{ text: "Hello." }], [], { ...layers, limits: { timeMs: 100 } });
@@ -109,7 +116,7 @@ describe("a layer that hangs", () => {
   });
 
   it("a guard of messages, begins no turn", async () => {
-    const guard = { input: never, output: () => output } as AgentOptions["guard"];
+    const guard = { ...passesTools, input: never, output: () => output } as AgentOptions["guard"];
     const { agent, model } = agentOf([], [], { ...(guard && { guard }), limits: { timeMs: 100 } });
     await expect(agent.run(ask)).rejects.toMatchObject({ code: "timeout" });
     expect(model.asked).toEqual([]);
@@ -121,6 +128,7 @@ describe("an approval's card", () => {
 
   it("passes the guard of answers", async () => {
     const guard: NonNullable<AgentOptions["guard"]> = {
+      ...passesTools,
       input: async (text) => ({ text }),
       output: () => ({ push: (text) => text.replaceAll("ORD-1", "[hidden]"), end: () => "" }),
     };
@@ -132,6 +140,7 @@ describe("an approval's card", () => {
 
   it("leaves nothing waiting where it may not be shown", async () => {
     const guard: NonNullable<AgentOptions["guard"]> = {
+      ...passesTools,
       input: async (text) => ({ text }),
       output: () => ({
         push(text) {

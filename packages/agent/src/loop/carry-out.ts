@@ -12,9 +12,11 @@ import { toolSpan } from "../observe/spans.ts";
 import type { ApprovalDecision, ToolOutcome } from "../tools/tool-source.ts";
 import { askFirst } from "./ask-first.ts";
 import { entryOf, log, refuse } from "./call-entry.ts";
+import { guardedCards } from "./guarded-cards.ts";
 import { type LoopOptions, toolContext } from "./loop-options.ts";
 import type { Offered } from "./offered-tools.ts";
 import type { PlannedCall } from "./run-state.ts";
+import { toldName } from "./told-name.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** A name for those who watch: a model may write anybody's words in the place of a tool's name. */
@@ -22,9 +24,12 @@ const watchedName = (offered: Offered, { tool }: PlannedCall): string =>
   offered.has(tool) ? tool : UNKNOWN_TOOL;
 
 /** Carries out one call, timed and shown as a step. Never throws for a refusal; throws when the run was ended. */
-export function carryOut(...work: Parameters<typeof carry>): Promise<ToolOutcome> {
-  const [{ context }, offered, call] = work;
-  return toolSpan(context, watchedName(offered, call), call.callId, () => carry(...work));
+export async function carryOut(...work: Parameters<typeof carry>): Promise<ToolOutcome> {
+  const [options, offered, asked, approval] = work;
+  // One that was not offered is refused under whatever name.
+  const call = offered.has(asked.tool) ? asked : { ...asked, tool: await toldName(asked.tool, options) };
+  const watched = watchedName(offered, call);
+  return toolSpan(options.context, watched, call.callId, () => carry(options, offered, call, approval));
 }
 
 async function carry(
@@ -40,7 +45,8 @@ async function carry(
   record.emit({ event: "tool", data: { ...step, status: "running" } });
   let outcome: ToolOutcome;
   try {
-    outcome = await untilAborted(context.signal, perform(options, offered, call, approval));
+    const performed = await untilAborted(context.signal, perform(options, offered, call, approval));
+    outcome = { ...performed, cards: await guardedCards(performed.cards, options) };
   } catch (error) {
     const reason = isDeputizeError(error) ? error.code : "stopped";
     // The run ends for a reason of its own; a log that is down as well does not hide it.
@@ -96,7 +102,7 @@ async function perform(
   if (refused) return refused;
   if (approval?.decision !== "refuse") {
     try {
-      await options.guard?.toolArguments?.(args, options.caller, options.observe);
+      await options.guard?.toolArguments(args, options.caller, options.observe);
     } catch (error) {
       if (isDeputizeError(error)) return refuse(options, call, error.code, error.message);
       throw error;
@@ -155,7 +161,7 @@ async function shownApproval(
  * words that were withheld nothing counts as trusted: whoever planted them may have planted more.
  */
 async function guarded({ guard, caller, observe }: LoopOptions, outcome: ToolOutcome): Promise<ToolOutcome> {
-  if (!guard?.toolResult || outcome.status === "waiting") return outcome;
+  if (!guard || outcome.status === "waiting") return outcome;
   try {
     const { content, withheld } = await guard.toolResult(outcome.content, caller, outcome.label, observe);
     return { ...outcome, content, ...(withheld && { label: untrusted(outcome.label) }) };

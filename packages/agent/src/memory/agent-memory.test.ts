@@ -3,7 +3,15 @@ import { DeputizeError, newId } from "@deputize/core";
 import { type Label, privateLabel } from "@deputize/guardrails/flow";
 import type { TestStore } from "@deputize/store/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { alice, auditList, authority, bob, makeAgent, openAgentStore } from "../agent.fixture.ts";
+import {
+  alice,
+  auditList,
+  authority,
+  bob,
+  makeAgent,
+  openAgentStore,
+  passesTools,
+} from "../agent.fixture.ts";
 import { buildAgent } from "../build-agent.ts";
 import { InMemoryConversationStore } from "../conversations/memory-store.ts";
 import type { AgentEvent } from "../observe/agent-event.ts";
@@ -174,6 +182,7 @@ describe("keeping by itself", () => {
   it("keeps nothing that the guard would hide or refuse", async () => {
     const provider = new InMemoryProvider();
     const scan: TextGuard = {
+      ...passesTools,
       input: async (text) =>
         text.includes("attack")
           ? { text, refusal: new DeputizeError("validation_failed", "no") }

@@ -10,6 +10,7 @@ import {
   cancelTool,
   makeAgent,
   openAgentStore,
+  passesTools,
   tableTools,
 } from "../agent.fixture.ts";
 import { scriptedModel } from "../testing.ts";
@@ -130,6 +131,7 @@ describe("a tool", () => {
   it("that asks for a yes says it in the answer through the guard", async () => {
     const guard: TextGuard = {
       input: async (text) => ({ text }),
+      ...passesTools,
       output: () => ({ push: (text) => text.replaceAll("ORD-1", "[hidden]"), end: () => "" }),
     };
     const tools = cancelTool();

@@ -45,14 +45,14 @@ export interface TextGuard {
    * withheld, such as `prompt_injection`; a result with one counts as untrusted. Throws a `DeputizeError`, whose message the model is
    * told instead, for what may not go on at all and where it cannot tell.
    */
-  toolResult?(
+  toolResult(
     content: unknown,
     caller: Caller,
     label: Label,
     tell?: TellGuard,
   ): Promise<{ readonly content: unknown; readonly withheld?: readonly string[] }>;
   /** Of a call that the model asks for. Throws a `DeputizeError` when it must not be made. */
-  toolArguments?(args: Readonly<Record<string, unknown>>, caller: Caller, tell?: TellGuard): Promise<void>;
+  toolArguments(args: Readonly<Record<string, unknown>>, caller: Caller, tell?: TellGuard): Promise<void>;
 }
 
 /** Passes an answer on as it comes, holding back what may yet turn out to be part of something to hide. */

@@ -5,14 +5,17 @@ import { UNKNOWN_LABEL, privateLabel } from "@deputize/guardrails/flow";
 import type { TestStore } from "@deputize/store/testing";
 import {
   alice,
+  auditList,
   authority,
   bob,
   collect,
   makeAgent,
   ofKind,
   openAgentStore,
+  passesTools,
   tableTools,
 } from "../agent.fixture.ts";
+import type { Card } from "../events.ts";
 import type { AgentEvent } from "../observe/agent-event.ts";
 import { scriptedModel } from "../testing.ts";
 import type { AnswerCache, Budgets, FreshAnswer, TextGuard, TurnMemory } from "./ports.ts";
@@ -28,6 +31,7 @@ const own = privateLabel(alice.subject, "memory");
 
 /** Hides the word `secret`, holds back what may begin it, and takes no message that says `attack`. */
 const guard: TextGuard = {
+  ...passesTools,
   input: async (text) =>
     text.includes("attack")
       ? { text: "[blocked]", refusal: new DeputizeError("validation_failed", "this message is not taken") }
@@ -88,6 +92,53 @@ describe("a turn with layers", () => {
     const tools = seen.flatMap((one) => (one.kind === "tool_called" ? [one.tool] : []));
     expect(tools).toEqual(["(not offered)", "find"]);
     expect(JSON.stringify(seen)).not.toContain("alice@");
+  });
+
+  it("tells a name that was made up only where it looks like one and the guard finds nothing in it [PR-D43]", async () => {
+    const audit = auditList();
+    const made = [
+      "drop_tables",
+      "write to alice@example.com",
+      "call_4155550199",
+      "call_415-555-0199",
+      "say_secret_word",
+      "x".repeat(80),
+    ];
+    const model = scriptedModel([{ calls: made.map((tool) => ({ tool })) }, { text: "ok" }]);
+    const result = await makeAgent(store, model, [tableTools({ find: () => ({}) })], { audit, guard }).run(
+      ask("hi"),
+    );
+    const told = ["drop_tables", ...Array(5).fill("(not offered)")];
+    expect(result.steps.map(({ tool, status }) => [tool, status])).toEqual(
+      told.map((tool) => [tool, "refused"]),
+    );
+    expect(audit.events.map(({ resource, reason }) => [resource, reason])).toEqual(
+      told.map((tool) => [`tool:${tool}`, "not_offered"]),
+    );
+    const unguarded = await makeAgent(
+      store,
+      scriptedModel([{ calls: [{ tool: made[2] ?? "" }] }, { text: "ok" }]),
+      [],
+    ).run(ask("hi"));
+    expect(unguarded.steps[0]?.tool).toBe("(not offered)");
+  });
+
+  it("shows of a tool's card what the guard lets out, to the person and in what is stored [PR-D39]", async () => {
+    const cards = [
+      { type: "note", title: "the secret place", lines: [{ text: "all secret" }], size: 3 },
+      { type: "note", secret: "a name of a member" },
+      { type: "note", title: "plain" },
+    ] as unknown as Card[];
+    const model = scriptedModel([{ calls: [{ tool: "find" }] }, { text: "ok" }]);
+    const agent = makeAgent(store, model, [tableTools({ find: () => ({ cards }) })], { guard });
+    const result = await agent.run(ask("hi"));
+    const shown = [
+      { type: "note", title: "the [hidden] place", lines: [{ text: "all [hidden]" }], size: 3 },
+      { type: "note", title: "plain" },
+    ];
+    expect(result.cards).toEqual(shown);
+    const stored = await agent.conversations.get(alice, result.conversation_id);
+    expect(stored.messages.at(-1)?.cards).toEqual(shown);
   });
 
   it("ties a turn outside of any request to itself, and never to an id that no header can carry", async () => {

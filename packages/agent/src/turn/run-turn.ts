@@ -111,7 +111,7 @@ async function recallGuarded(
   { guard, caller, observe }: LoopOptions,
 ): Promise<Recalled | undefined> {
   const recalled = await memory.recall(turn);
-  if (!recalled || !guard?.toolResult) return recalled;
+  if (!recalled || !guard) return recalled;
   // Our own words speak of instructions, which a guard may take for some.
   const preface = recalled.text.startsWith(PREFACE) ? PREFACE : "";
   const said = recalled.text.slice(preface.length);

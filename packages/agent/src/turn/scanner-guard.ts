@@ -127,7 +127,13 @@ interface Place {
   readonly end: number;
 }
 
-/** All texts of a JSON value as one, each on lines of its own, and the way back. */
+/** A whole number of as many digits as a telephone number has; shorter ones are nobody's, and are not read. */
+const isLongNumber = (value: unknown): value is number | bigint =>
+  typeof value === "bigint" || (Number.isInteger(value) && Math.abs(value as number) >= 1_000_000);
+
+const wordsOf = (name: string): string => name.replaceAll(/[_-]+|(?<=[a-z])(?=[A-Z])/g, " ");
+
+/** All texts and long numbers of a JSON value as one, each on lines of its own, and the way back. */
 function leavesOf(content: unknown): {
   readonly text: string;
   /** Whether a finding lies in one of the texts, not beside them all. */
@@ -153,6 +159,10 @@ function leavesOf(content: unknown): {
     if (typeof value === "string") {
       if (SECRET_NAME.test(name)) add(`${name}: `);
       leaf(value);
+    } else if (isLongNumber(value)) {
+      // "phone" beside a bare number is what makes it one.
+      add(`${wordsOf(name)}: `);
+      leaf(String(value));
     } else if (Array.isArray(value)) {
       for (const item of value) walk(item, name);
     } else if (typeof value === "object" && value !== null) {
@@ -172,6 +182,10 @@ function leavesOf(content: unknown): {
       const next = (value: string): string => fill(value, starts[at++] ?? 0);
       const rebuild = (value: unknown): unknown => {
         if (typeof value === "string") return next(value);
+        if (isLongNumber(value)) {
+          const said = next(String(value));
+          return said === String(value) ? value : said;
+        }
         if (Array.isArray(value)) return value.map(rebuild);
         if (typeof value !== "object" || value === null) return value;
         return Object.fromEntries(

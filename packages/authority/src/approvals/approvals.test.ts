@@ -59,28 +59,27 @@ async function ask(change: Partial<ApprovalRequest> = {}, caller: Caller = deput
 const decide = (who: Visitor, id: string, body: unknown = { decision: "approve" }) =>
   who.send("POST", `/api/approvals/${id}/decide`, body);
 
+type Asked = { id: string; request: ApprovalRequest };
+const useOf = ({ id, request }: Asked, change: Record<string, string | undefined>) => ({
+  approvalId: id,
+  callId: request.callId,
+  tool: request.tool,
+  argsDigest: request.argsDigest,
+  previewDigest: request.previewDigest,
+  runId: request.runId,
+  ...change,
+});
+
 /** Spends it in a writing transaction of the caller, as a tool server does. */
-function consume(
-  asked: { id: string; request: ApprovalRequest },
-  change: Record<string, string | undefined> = {},
-  caller = deputy,
-) {
-  const { request } = asked;
-  return world.store.asCaller(
-    caller,
-    (tx) =>
-      world.approvals.consume(tx, caller, {
-        approvalId: asked.id,
-        callId: request.callId,
-        tool: request.tool,
-        argsDigest: request.argsDigest,
-        previewDigest: request.previewDigest,
-        runId: request.runId,
-        ...change,
-      }),
-    { readOnly: false },
-  );
+function consume(asked: Asked, change: Record<string, string | undefined> = {}, caller = deputy) {
+  return world.store.asCaller(caller, (tx) => world.approvals.consume(tx, caller, useOf(asked, change)), {
+    readOnly: false,
+  });
 }
+
+/** As a tool server asks before it begins. */
+const fits = (asked: Asked, change: Record<string, string | undefined> = {}, caller = deputy) =>
+  world.approvals.fits(caller, useOf(asked, change));
 
 const statusOf = async (id: string) => (await alice.send("GET", `/api/approvals/${id}`)).body["status"];
 
@@ -324,28 +323,32 @@ describe("spending", () => {
   it("is refused for another call, tool, argument, preview, actor or subject, and before a decision, alike [SR-15]", async () => {
     const asked = await approved();
     const messages = new Set<string>();
-    const refused = async (attempt: Promise<unknown>) => {
-      const error = await attempt.then(
+    expect(await fits(asked)).toBe(true);
+    const refused = async (...use: Parameters<typeof consume>) => {
+      expect(await fits(...use)).toBe(false);
+      const error = await consume(...use).then(
         () => undefined,
         (thrown: Error & { code: string }) => thrown,
       );
       expect(error?.code).toBe("approval_invalid");
       messages.add(error?.message ?? "");
     };
-    await refused(consume(asked, { callId: newId() }));
-    await refused(consume(asked, { tool: "refund_order" }));
-    await refused(consume(asked, { argsDigest: "d".repeat(64) }));
-    await refused(consume(asked, { previewDigest: "d".repeat(64) }));
-    await refused(consume(asked, { runId: "run-2" }));
-    await refused(consume(asked, { runId: undefined }));
-    await refused(consume(asked, { approvalId: newId() }));
+    await refused(asked, { callId: newId() });
+    await refused(asked, { tool: "refund_order" });
+    await refused(asked, { argsDigest: "d".repeat(64) });
+    await refused(asked, { previewDigest: "d".repeat(64) });
+    await refused(asked, { runId: "run-2" });
+    await refused(asked, { runId: undefined });
+    await refused(asked, { approvalId: newId() });
     const person = await world.callerOf(alice);
-    await refused(consume(asked, {}, person)); // the same subject, another actor
+    await refused(asked, {}, person); // the same subject, another actor
     const bob = await world.callerOf(await world.signIn("bob", "api", source()));
-    await refused(consume(asked, {}, bob));
-    await refused(consume(await ask()));
+    await refused(asked, {}, bob);
+    const undecided = await ask();
+    await refused(undecided);
     expect(messages.size).toBe(1);
     await consume(asked);
+    expect(await fits(asked)).toBe(false);
   });
 
   it("is refused when it ran out meanwhile, and when the person was signed out", async () => {
@@ -354,6 +357,7 @@ describe("spending", () => {
       "UPDATE authority.approvals SET created_at = now() - interval '2 hours', expires_at = now() - interval '1 second' WHERE id = $1",
       [late.id],
     );
+    expect(await fits(late)).toBe(false);
     await expect(consume(late)).rejects.toMatchObject({ code: "approval_invalid" });
     const guest = await world.signIn("alice", "browser", source());
     const { caller } = await world.deputyOf(guest);

@@ -20,6 +20,8 @@ import { Hono } from "hono";
 import {
   BackgroundBody,
   BackgroundList,
+  type BackgroundOffer,
+  BackgroundOffers,
   BackgroundRun,
   BackgroundRunRead,
   GiveMandateBody,
@@ -36,6 +38,8 @@ export interface BackgroundRoutesOptions {
   /** Those that are at work in this process; none, and the routes answer `unavailable`. */
   agents(): readonly BackgroundAgent[];
   readonly mandates: Pick<Mandates, "get">;
+  /** What mandates can be made of; of agents that are not at work nothing is offered. */
+  offers(): readonly BackgroundOffer[];
   readonly authenticateForDecision: AuthenticateRequest;
   /** Puts into a stored conversation what has changed since, such as its approvals' present status. */
   readonly present?: (caller: Caller, conversation: Conversation) => Promise<Conversation>;
@@ -62,6 +66,13 @@ export const BACKGROUND_ROUTES: readonly RouteDoc[] = [
     path: "/api/background",
     summary: "What agents do or did for oneself in the background, newest first.",
     answer: BackgroundList,
+  },
+  {
+    ...ROUTE,
+    method: "GET",
+    path: "/api/background/offers",
+    summary: "What the agents here can be let do while you are away: of this a mandate is made.",
+    answer: BackgroundOffers,
   },
   {
     ...ROUTE,
@@ -154,6 +165,12 @@ export function backgroundRoutes(options: BackgroundRoutesOptions): Hono {
       atWork().map(async (of) => (await of.work.list({ caller })).map((view) => shown(of, view))),
     );
     return c.json({ runs: lists.flat().toSorted((a, b) => b.created.localeCompare(a.created)) });
+  });
+
+  app.get("/background/offers", (c) => {
+    requireCaller();
+    const here = new Set<string>(atWork().map(({ principal }) => principal));
+    return c.json({ offers: options.offers().filter(({ agent }) => here.has(agent)) });
   });
 
   app.get("/background/:id", async (c) => {

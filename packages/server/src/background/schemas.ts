@@ -16,6 +16,28 @@ export const BackgroundBody = z.strictObject({
   every_seconds: z.int().min(1).max(7_776_000).optional(),
 });
 
+/** What an agent can be let do while its person is away: of this a mandate is made. */
+export const BackgroundOffer = z.strictObject({
+  agent: uuid,
+  name: z.string(),
+  /** Where the agent itself goes for these tools. */
+  audiences: z.array(z.url()),
+  tools: z.array(
+    z.strictObject({
+      /** As a mandate names it: `server/tool`. */
+      name: z.string(),
+      title: z.string(),
+      /** Whether each call waits for the person's own yes. */
+      asks: z.boolean(),
+      scopes: z.array(z.string()),
+      /** Arguments that a person may bind it by, with what their values are. */
+      bounds: z.array(z.strictObject({ argument: z.string(), of: z.enum(["orders"]) })),
+    }),
+  ),
+});
+export type BackgroundOffer = z.infer<typeof BackgroundOffer>;
+export const BackgroundOffers = z.strictObject({ offers: z.array(BackgroundOffer) });
+
 export const GiveMandateBody = z.strictObject({ mandate_id: uuid });
 
 export const BackgroundRun = z.strictObject({
