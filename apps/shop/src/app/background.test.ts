@@ -1,5 +1,6 @@
 /** Work in the background with the real authority, the real tool server and the engine: away, restarted, approved, stopped. */
 import { newId } from "@deputize/core";
+import type { BackgroundOffer } from "@deputize/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   PUBLIC_URL,
@@ -142,6 +143,35 @@ describe("work in the background", { timeout: 60_000 }, () => {
       .not.toMatch(/queued|running/);
     expect(["parked", "done"]).toContain(status);
     expect(await effects(order.id)).toMatchObject({ cancellations: 0 });
+  });
+
+  it("is offered as mandates can be made of it, without what only staff may [SR-14]", async () => {
+    const alice = await signInAs("alice.johnson");
+    const { body } = await alice.get("/api/background/offers");
+    const offers = body.offers as BackgroundOffer[];
+    expect(offers.map(({ name }) => name)).toEqual(["order-management", "product-discovery"]);
+    for (const { agent, audiences, tools } of offers) {
+      const made = await alice.post("/api/mandates", {
+        agent,
+        purpose: "Everything that is offered",
+        tools: tools.map(({ name }) => name),
+        audiences,
+        scopes: [...new Set(tools.flatMap(({ scopes }) => scopes))],
+        expires: new Date(Date.now() + 86_400_000).toISOString(),
+      });
+      expect([made.status, made.body.code]).toEqual([201, undefined]);
+      await alice.post(`/api/mandates/${made.body.id}/stop`);
+    }
+    const tools = offers.flatMap((offer) => offer.tools);
+    expect(tools.find(({ name }) => name === "orders/cancel_order")).toEqual({
+      name: "orders/cancel_order",
+      title: "Cancel an order",
+      asks: true,
+      scopes: ["cancel:orders:*"],
+      bounds: [{ argument: "order_id", of: "orders" }],
+    });
+    expect(tools.map(({ name }) => name)).not.toContain("orders/staff_find_orders");
+    expect((await apiClient(() => running.shop).get("/api/background/offers")).status).toBe(401);
   });
 
   it("is its owner's to see and stop, and nobody else's to begin [SR-14]", async () => {
