@@ -8,7 +8,9 @@ import type { Caller } from "@deputize/core";
 import { type ApprovalGate, authorityApprovals } from "@deputize/mcp";
 import { AGENTS, agentId } from "./policy.ts";
 
-export function approvalGate(approvals: Pick<Approvals, "request" | "consume" | "fits" | "get">): ApprovalGate {
+export function approvalGate(
+  approvals: Pick<Approvals, "request" | "consume" | "fits" | "get">,
+): ApprovalGate {
   const names = new Map<string, string>(AGENTS.map((name) => [agentId(name), name]));
   return authorityApprovals(approvals, { nameOf: (agent) => names.get(agent) });
 }

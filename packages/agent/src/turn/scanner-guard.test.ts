@@ -384,7 +384,7 @@ it("reads numbers as it reads texts, for what their members are called [PR-D38]"
     made: 1_760_000_000_000,
     count: 7,
   });
-  await expect(guard.toolArguments({ to: { account: card } }, alice)).rejects.toMatchObject({
+  await expect(guard.toolArguments({ to: { number: card } }, alice)).rejects.toMatchObject({
     code: "guardrail_violation",
   });
   await guard.toolArguments({ order: 12_345_678, at: 1_760_000_000_000 }, alice);
