@@ -31,6 +31,7 @@ const screens = [
   ["cases", "/cases", "admin"],
   ["devices", "/devices", "alice"],
   ["background", "/background", "alice"],
+  ["memory", "/memory", "alice"],
   ["chat", "/chat/c1", "alice"],
 ] as const;
 
@@ -42,6 +43,16 @@ const all: Shot[] = [
     mode: "failed",
     user: null,
     act: (page) => page.getByRole("button", { name: /Alice/ }).click(),
+  },
+  {
+    name: "background-form",
+    path: "/background",
+    mode: "full",
+    user: "alice",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Let an agent work" }).click();
+      await page.getByLabel("Cancel an order (asks you each time)").check();
+    },
   },
   { name: "welcome", path: "/chat", mode: "full", user: "alice" },
   { name: "welcome-empty", path: "/chat", mode: "empty", user: "alice" },

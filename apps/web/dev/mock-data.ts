@@ -7,6 +7,7 @@ import type {
   Conversation,
   DeviceSession,
   Mandate,
+  Memory,
   OrderDetail,
   OrderSummary,
   Product,
@@ -358,6 +359,20 @@ export const mandates: Mandate[] = [
     ended: at(-20),
   },
 ];
+
+export const memories: Memory[] = [
+  "I wear shoes of size 43",
+  "أفضل الشحن السريع دائماً",
+  "I want everything sent to my neighbour’s shop in the lane behind the station, Averylongwordthatnobodybreaks".repeat(
+    2,
+  ),
+].map((text, n) => ({
+  id: `memory-${n}`,
+  text,
+  act: n === 1 ? "turn" : "explicit",
+  created: at(-600 * (n + 1)),
+  updated: at(-600),
+}));
 
 export const offers: BackgroundOffer[] = [
   {

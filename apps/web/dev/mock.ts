@@ -75,6 +75,13 @@ export async function startMock(mode: Mode, user: "alice" | "admin" | null): Pro
     }),
     "GET /api/products/:id": () => data.product,
     "GET /api/cases": () => ({ cases: empty ? [] : cases }),
+    "GET /api/memories": () => ({ memories: empty ? [] : data.memories }),
+    "GET /api/me/usage": () => ({
+      days: 30,
+      total: empty
+        ? { turns: 0, tokens_in: 0, tokens_out: 0, cost_micros: 0, unpriced: 0 }
+        : { turns: 1204, tokens_in: 2_412_009, tokens_out: 98_120, cost_micros: 4_120_000, unpriced: 12 },
+    }),
     "GET /api/mandates": () => ({ mandates: empty ? [] : data.mandates }),
     "GET /api/background/offers": () => ({ offers: data.offers }),
     "GET /api/background": () => ({ runs: empty ? [] : data.backgroundRuns }),
