@@ -6,6 +6,14 @@ export { DeputizeError } from "@deputize/core/portable";
 export type { RetryOptions } from "../sdk/retry.ts";
 export { TransportError } from "../sdk/transport-error.ts";
 export { type ServerAuth, type TokenProvider, basicAuth, bearerAuth, headerAuth } from "./auth.ts";
+export {
+  type Chat,
+  type ChatMessage,
+  type ChatOptions,
+  type ChatPhase,
+  type ChatState,
+  createChat,
+} from "./chat.ts";
 export { type StreamChunk, StreamEventType } from "./chunks.ts";
 export { AgentServerClient, type AgentServerClientOptions } from "./client.ts";
 export {
@@ -81,6 +89,7 @@ export type {
   Step,
   Usage,
 } from "./run-events.ts";
+export { type RunView, emptyRunView, withEvent } from "./run-view.ts";
 export type { Decided, NewRun, RunFilter } from "./runs.ts";
 export type { ThreadState } from "./state.ts";
 export type {
