@@ -1,0 +1,80 @@
+/** The views of what waits for the person, and of what the agent is and can. */
+import { type AgentServerClient, NotFoundError } from "@deputize/client/server";
+import { asText, fill, h, told } from "./dom.ts";
+import { approvalCard } from "./parts.ts";
+
+const EVERY_MS = 5_000;
+
+export function approvalsView(client: AgentServerClient, signal: AbortSignal): HTMLElement {
+  const list = h("div", {});
+  const problem = h("div", {});
+  let shown = "";
+
+  async function load(): Promise<void> {
+    const { data } = await client.approvals({ signal });
+    // Nothing is put anew while it is the same: somebody may be about to press a button.
+    const now = JSON.stringify(data.approvals);
+    if (now === shown) return;
+    shown = now;
+    fill(
+      list,
+      data.approvals.length === 0 && h("p", { class: "hint" }, "Nothing waits for you."),
+      data.approvals.map((approval) =>
+        approvalCard(
+          approval,
+          (id, decision) =>
+            void told(problem, async () => {
+              await client.decideApproval(id, decision);
+              await load();
+            }),
+        ),
+      ),
+    );
+  }
+
+  void told(problem, load);
+  const timer = setInterval(() => void load().catch(() => undefined), EVERY_MS);
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  return h("div", { class: "pane" }, h("h2", {}, "Approvals"), problem, list);
+}
+
+export function toolsView(client: AgentServerClient, signal: AbortSignal): HTMLElement {
+  const agent = h("div", {});
+  const tools = h("div", {});
+  const problem = h("div", {});
+
+  async function load(): Promise<void> {
+    const [graph, found] = await Promise.all([
+      client.graph({ signal }),
+      client.graphTools({ signal }).catch((error: unknown) => {
+        if (error instanceof NotFoundError) return undefined;
+        throw error;
+      }),
+    ]);
+    const { info, nodes } = graph.data;
+    fill(
+      agent,
+      h("p", {}, nodes.map(({ name }) => name).join(" → ")),
+      h("details", {}, h("summary", {}, "Everything about the agent"), h("pre", {}, asText(info))),
+    );
+    const all =
+      found?.data.nodes.flatMap((node) => node.tools.map((tool) => ({ ...tool, node: node.node_name }))) ??
+      [];
+    fill(
+      tools,
+      all.length === 0 && h("p", { class: "hint" }, "This agent has no tools that you may call."),
+      all.map(({ name, description, parameters, node, source }) =>
+        h(
+          "details",
+          { class: "tool" },
+          h("summary", {}, h("code", {}, name), h("small", {}, [node, source].filter(Boolean).join(", "))),
+          h("p", {}, description),
+          h("pre", {}, asText(parameters)),
+        ),
+      ),
+    );
+  }
+
+  void told(problem, load);
+  return h("div", { class: "pane" }, h("h2", {}, "Agent"), problem, agent, h("h2", {}, "Tools"), tools);
+}
