@@ -117,5 +117,8 @@ export function chatView(
   chat.subscribe(soon);
   void chat.open();
   render();
-  return { element: h("div", { class: "chat" }, log, problem, form), close: () => chat.close() };
+  return {
+    element: h("div", { class: "chat" }, h("h2", { class: "unseen" }, "Conversation"), log, problem, form),
+    close: () => chat.close(),
+  };
 }

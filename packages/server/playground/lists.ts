@@ -51,23 +51,22 @@ export function toolsView(client: AgentServerClient, signal: AbortSignal): HTMLE
         throw error;
       }),
     ]);
-    const { info, nodes } = graph.data;
+    const { agent: name, description, info, nodes, edges } = graph.data;
     fill(
       agent,
-      h("p", {}, nodes.map(({ name }) => name).join(" → ")),
-      h("details", {}, h("summary", {}, "Everything about the agent"), h("pre", {}, asText(info))),
+      h("h3", {}, name),
+      h("p", {}, description),
+      h("details", {}, h("summary", {}, "As a graph"), h("pre", {}, asText({ ...info, nodes, edges }))),
     );
-    const all =
-      found?.data.nodes.flatMap((node) => node.tools.map((tool) => ({ ...tool, node: node.node_name }))) ??
-      [];
+    const all = found?.data.tools ?? [];
     fill(
       tools,
       all.length === 0 && h("p", { class: "hint" }, "This agent has no tools that you may call."),
-      all.map(({ name, description, parameters, node, source }) =>
+      all.map(({ name, description, parameters, node }) =>
         h(
           "details",
           { class: "tool" },
-          h("summary", {}, h("code", {}, name), h("small", {}, [node, source].filter(Boolean).join(", "))),
+          h("summary", {}, h("code", {}, name), node !== null && h("small", {}, node)),
           h("p", {}, description),
           h("pre", {}, asText(parameters)),
         ),

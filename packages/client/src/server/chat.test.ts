@@ -2,8 +2,14 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { DeputizeError } from "@deputize/core";
 import { type Chat, type ChatOptions, type ChatState, createChat } from "./chat.ts";
 import { Message } from "./message.ts";
-import type { RunEvent, RunStatus } from "./run-events.ts";
-import { readRun, readRunEvent } from "./run-events.ts";
+import {
+  type Approval,
+  type RunEvent,
+  type RunStatus,
+  readApproval,
+  readRun,
+  readRunEvent,
+} from "./run-events.ts";
 
 const APPROVAL = { id: "ap", tool: "pay", agent: "a", arguments: [] };
 
@@ -16,6 +22,7 @@ class World {
   stored: Message[] = [];
   status: RunStatus = "running";
   refuse: DeputizeError | undefined;
+  questions: Approval[] = [];
   #wake: (() => void)[] = [];
 
   tell(event: string, data: Record<string, unknown>): void {
@@ -48,6 +55,7 @@ class World {
       this.end("cancelled");
       return this.run();
     },
+    approvals: async () => ({ data: { approvals: this.questions }, metadata: {} }),
     decideApproval: async (id, decision) => {
       this.decided.push(`${id} ${decision}`);
       this.status = "running";
@@ -155,6 +163,24 @@ describe("a conversation", () => {
     expect(state.messages.at(-1)?.text).toBe("Paid.");
     expect(world.decided).toEqual(["ap approve"]);
     expect(world.begun).toEqual(["Pay"]);
+  });
+
+  it("shows the question of a call that waits while its run goes on, and none of another run's", async () => {
+    const chat = createChat({ client: world.client });
+    await chat.send("Pay");
+    world.questions = [
+      readApproval({ ...APPROVAL, run_id: "r" }),
+      readApproval({ id: "other", run_id: "r2" }),
+    ];
+    world.tell("start", { run_id: "r", thread_id: "t" });
+    world.tell("tool", { call_id: "c", tool: "pay", agent: "a", status: "waiting" });
+    const asked = await until(chat, ({ run }) => (run?.approvals.length ?? 0) > 0);
+    expect(asked).toMatchObject({ phase: "running", run: { approvals: [{ id: "ap", tool: "pay" }] } });
+    world.questions = [];
+    await chat.decide("ap", "approve");
+    world.tell("tool", { call_id: "c", tool: "pay", agent: "a", status: "done" });
+    world.end("succeeded");
+    expect((await until(chat, idle)).run?.approvals).toMatchObject([{ id: "ap", status: "approved" }]);
   });
 
   it.each(["running", "waiting"] as const)("is stopped while the run is %s", async (phase) => {

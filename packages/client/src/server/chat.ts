@@ -5,6 +5,7 @@
  * Opening and closing only read: a run goes on without whoever watches it, and is found again. After `close` nothing changes any more.
  */
 import { DeputizeError } from "@deputize/core/portable";
+import { pause } from "../sdk/retry.ts";
 import type { AgentServerClient } from "./client.ts";
 import type { Message, Role } from "./message.ts";
 import type { Run, RunStatus } from "./run-events.ts";
@@ -31,7 +32,7 @@ export interface ChatState {
 export interface ChatOptions {
   readonly client: Pick<
     AgentServerClient,
-    "threadMessages" | "runs" | "createRun" | "streamRun" | "cancelRun" | "decideApproval"
+    "threadMessages" | "runs" | "createRun" | "streamRun" | "cancelRun" | "approvals" | "decideApproval"
   >;
   /** A thread to go on with; a new one begins with the first message unless told. */
   readonly threadId?: string | null;
@@ -54,6 +55,9 @@ export interface Chat {
   /** Stops watching; the run itself goes on. */
   readonly close: () => void;
 }
+
+/** How often questions are looked for while a call waits. */
+const QUESTIONS_MS = 2_000;
 
 const OPEN: ReadonlySet<RunStatus> = new Set<RunStatus>(["queued", "running", "waiting"]);
 
@@ -93,10 +97,37 @@ export function createChat({ client, threadId = null, agent, onThread }: ChatOpt
         const run = withEvent(state.run ?? view, event);
         if (state.threadId === null && run.thread_id !== null) begun(run.thread_id);
         change({ run });
+        if (event.event === "tool" && event.data.status === "waiting") void questions(run.run_id, signal);
       }
       if (!signal.aborted) rest();
     } catch (error) {
       if (!signal.aborted) change({ phase: "idle", error: problem(error) });
+    }
+  }
+
+  let asking: string | undefined;
+  /** A call that waits while its run goes on is a question, which the run itself does not tell: they are asked for until it is gone. */
+  async function questions(runId: string, signal: AbortSignal): Promise<void> {
+    if (asking === runId) return;
+    asking = runId;
+    const isAsked = (): boolean =>
+      !signal.aborted &&
+      state.run?.run_id === runId &&
+      state.phase === "running" &&
+      state.run.steps.some(({ status }) => status === "waiting");
+    try {
+      while (isAsked()) {
+        const { data } = await client.approvals({ signal });
+        if (!isAsked() || !state.run) break;
+        const known = new Set(state.run.approvals.map(({ id }) => id));
+        const more = data.approvals.filter(({ id, run_id }) => run_id === runId && !known.has(id));
+        if (more.length > 0) change({ run: { ...state.run, approvals: [...state.run.approvals, ...more] } });
+        await pause(QUESTIONS_MS, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) change({ error: problem(error) });
+    } finally {
+      asking = undefined;
     }
   }
 

@@ -1,6 +1,6 @@
 /** The pieces of a streamed answer. */
 import type { AgentServerError } from "./errors.ts";
-import { streamError } from "./follow.ts";
+import { type Numbered, streamError } from "./follow.ts";
 import { type Json, isRecord, numberOf, record, textOf } from "./guards.ts";
 import { type Message, readMessage } from "./message.ts";
 
@@ -37,6 +37,23 @@ export function readChunk(value: unknown): StreamChunk {
     metadata,
     timestamp: textOf(chunk["timestamp"]) ?? numberOf(chunk["timestamp"]) ?? null,
   };
+}
+
+/** An event of a run, as the piece that a stream of the same turn has for it. */
+export function chunkOfEvent(
+  { seq, event, data }: Numbered,
+  { thread_id, run_id, metadata }: StreamChunk,
+): StreamChunk {
+  const text = event === "delta" ? (textOf(data["text"]) ?? "") : undefined;
+  const kind = text !== undefined ? "message" : event === "error" ? "error" : "updates";
+  return readChunk({
+    event: kind,
+    message: text === undefined ? null : { role: "assistant", content: text, delta: true },
+    data: text === undefined ? { type: event, ...data } : null,
+    thread_id,
+    run_id,
+    metadata: { ...metadata, seq },
+  });
 }
 
 /** The error that a chunk tells of. */

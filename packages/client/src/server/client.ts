@@ -30,7 +30,7 @@ function callsOf(http: ServerHttp, options: AgentServerClientOptions): Omit<Agen
   const tools = clientTools();
   const sockets: SocketOptions = options.webSocketImpl ? { webSocketImpl: options.webSocketImpl } : {};
   return {
-    ...graphCalls(http, tools),
+    ...graphCalls(http, tools, options),
     ...threadCalls(http),
     ...runCalls(http, options),
     ...memoryCalls(http),

@@ -38,7 +38,8 @@ export interface FollowSource {
 }
 
 const IDLE_MS = 45_000;
-const STREAM_ERROR = "stream_error";
+/** The event by which a server says why it ends a stream. */
+export const STREAM_ERROR = "stream_error";
 
 /** The server ended this stream, and not what it tells of. */
 class Cut extends Error {
@@ -50,7 +51,8 @@ class Cut extends Error {
   }
 }
 
-function jsonOf(text: string): Json {
+/** The data of an event. Throws `TransportError` for what is no object. */
+export function jsonOf(text: string): Json {
   try {
     const value: unknown = JSON.parse(text);
     if (isRecord(value)) return value;

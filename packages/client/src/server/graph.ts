@@ -1,11 +1,11 @@
 /** The agent itself: what it is, asking it, and stopping it. */
 import { DeputizeError } from "@deputize/core/portable";
-import { type StreamChunk, chunkError, readChunk } from "./chunks.ts";
-import { readEvents } from "./event-stream.ts";
+import { askStream } from "./ask-stream.ts";
+import { type StreamChunk, chunkError } from "./chunks.ts";
 import { type Json, idOf, isRecord, numberOf, record, recordsOf, textOf } from "./guards.ts";
-import { type Answer, type ServerHttp } from "./http.ts";
+import type { Answer, HttpOptions, ServerHttp } from "./http.ts";
 import { type Message, messageJson, readMessages } from "./message.ts";
-import { readJsonLines } from "./ndjson.ts";
+import { type Approval, readApproval } from "./run-events.ts";
 import { type CallOptions, type Done, readDone } from "./threads.ts";
 import type { ClientTools, ToolRegistration } from "./tools.ts";
 
@@ -22,10 +22,14 @@ export interface InvokeMeta {
   readonly thread_id: string;
   readonly is_new_thread: boolean;
   readonly thread_name: string | null;
+  readonly run_id: string | null;
 }
 
 /** One round's answer. */
 export interface InvokeRound {
+  /** `waiting`: a person has to decide first. */
+  readonly status: string;
+  readonly approvals: readonly Approval[];
   readonly messages: readonly Message[];
   readonly state: Json | null;
   readonly context: readonly Message[];
@@ -48,20 +52,26 @@ export interface PartialResult extends InvokeRound {
 }
 
 export interface GraphDescription {
-  readonly info: Json;
+  /** The agent's name. */
+  readonly agent: string;
+  readonly description: string;
   readonly nodes: readonly { readonly id: string; readonly name: string }[];
-  readonly edges: readonly { readonly id: string; readonly source: string; readonly target: string }[];
+  readonly edges: readonly { readonly source: string; readonly target: string }[];
+  /** Whatever else the server says of it. */
+  readonly info: Json;
 }
 
 export interface ToolDescription {
   readonly name: string;
   readonly description: string;
-  readonly source: string;
+  /** The part of the agent that has it, where it has parts. */
+  readonly node: string | null;
+  /** JSON Schema of its arguments. */
   readonly parameters: Json;
 }
 
 export interface GraphTools {
-  readonly nodes: readonly { readonly node_name: string; readonly tools: readonly ToolDescription[] }[];
+  readonly tools: readonly ToolDescription[];
 }
 
 export interface GraphCalls {
@@ -69,7 +79,7 @@ export interface GraphCalls {
   ping(options?: CallOptions): Promise<Answer<string>>;
   graph(options?: CallOptions): Promise<Answer<GraphDescription>>;
   graphStateSchema(options?: CallOptions): Promise<Answer<Json>>;
-  /** The tools that the agent has, by the part of it that has them. */
+  /** The tools that the caller may use through the agent. */
   graphTools(options?: CallOptions): Promise<Answer<GraphTools>>;
   /** Declares a tool that runs here when the agent calls it. Throws `config_invalid` for a second of one name. */
   registerTool(tool: ToolRegistration): void;
@@ -82,7 +92,12 @@ export interface GraphCalls {
   ): Promise<InvokeResult>;
   /** The same, piece by piece. An error of the agent is thrown when it comes. Nothing is sent before the first piece is asked for. */
   stream(messages: readonly Message[], options?: AskOptions): AsyncGenerator<StreamChunk>;
-  stopGraph(threadId: string, config?: Json, options?: CallOptions): Promise<Answer<Done>>;
+  /** Ends what runs in the thread. */
+  stopGraph(
+    threadId: string,
+    config?: Json,
+    options?: CallOptions,
+  ): Promise<Answer<Done & { /** Something ran. */ readonly stopped: boolean }>>;
   /** Drops tool calls that were left without an answer. */
   fixGraph(
     threadId: string,
@@ -117,6 +132,8 @@ function readRound(data: unknown): InvokeRound {
   const value = record(data, "answer");
   const meta = record(value["meta"], "`meta`");
   return {
+    status: textOf(value["status"]) ?? "done",
+    approvals: recordsOf(value["approvals"]).map(readApproval),
     messages: readMessages(value["messages"]),
     state: isRecord(value["state"]) ? value["state"] : null,
     context: readMessages(value["context"]),
@@ -125,41 +142,52 @@ function readRound(data: unknown): InvokeRound {
       thread_id: idOf(meta, "thread_id"),
       is_new_thread: meta["is_new_thread"] === true,
       thread_name: textOf(meta["thread_name"]) ?? null,
+      run_id: textOf(meta["run_id"]) ?? null,
     },
   };
 }
 
 function readGraph(data: unknown): GraphDescription {
-  const value = record(data, "graph");
+  const { agent, description, nodes, edges, info, ...rest } = record(data, "graph");
   return {
-    info: isRecord(value["info"]) ? value["info"] : {},
-    nodes: recordsOf(value["nodes"]).map((node) => ({
+    agent: textOf(agent) ?? "",
+    description: textOf(description) ?? "",
+    nodes: recordsOf(nodes).map((node) => ({
       id: textOf(node["id"]) ?? "",
       name: textOf(node["name"]) ?? "",
     })),
-    edges: recordsOf(value["edges"]).map((edge) => ({
-      id: textOf(edge["id"]) ?? "",
+    edges: recordsOf(edges).map((edge) => ({
       source: textOf(edge["source"]) ?? "",
       target: textOf(edge["target"]) ?? "",
     })),
+    info: { ...rest, ...(isRecord(info) ? info : {}) },
   };
 }
 
-function readTools(data: unknown): GraphTools {
+function readTool(tool: Json, node: string | null): ToolDescription {
+  const parameters = tool["input_schema"] ?? tool["parameters"];
   return {
-    nodes: recordsOf(record(data, "tools")["nodes"]).map((node) => ({
-      node_name: textOf(node["node_name"]) ?? "",
-      tools: recordsOf(node["tools"]).map((tool) => ({
-        name: textOf(tool["name"]) ?? "",
-        description: textOf(tool["description"]) ?? "",
-        source: textOf(tool["source"]) ?? "",
-        parameters: isRecord(tool["parameters"]) ? tool["parameters"] : {},
-      })),
-    })),
+    name: textOf(tool["name"]) ?? "",
+    description: textOf(tool["description"]) ?? "",
+    node,
+    parameters: isRecord(parameters) ? parameters : {},
   };
 }
 
-export function graphCalls(http: ServerHttp, tools: ClientTools): GraphCalls {
+/** As one list, or by the parts of the agent, as the original has them. */
+function readTools(data: unknown): GraphTools {
+  const value = record(data, "tools");
+  const parts = recordsOf(value["nodes"]).flatMap((node) =>
+    recordsOf(node["tools"]).map((tool) => readTool(tool, textOf(node["node_name"]) ?? null)),
+  );
+  return { tools: [...recordsOf(value["tools"]).map((tool) => readTool(tool, null)), ...parts] };
+}
+
+export function graphCalls(
+  http: ServerHttp,
+  tools: ClientTools,
+  { retry }: Pick<HttpOptions, "retry">,
+): GraphCalls {
   async function invoke(
     messages: readonly Message[],
     { onPartialResult, ...options }: Parameters<GraphCalls["invoke"]>[1] = {},
@@ -183,24 +211,6 @@ export function graphCalls(http: ServerHttp, tools: ClientTools): GraphCalls {
     }
   }
 
-  /** The pieces of one round, in whichever of the two forms the server sends. */
-  async function* round(messages: readonly Message[], options: AskOptions): AsyncGenerator<StreamChunk> {
-    const response = await http.open({
-      method: "POST",
-      path: "/v1/graph/stream",
-      body: askBody(messages, options),
-      headers: { Accept: "text/event-stream, application/x-ndjson;q=0.9" },
-      ...(options.signal && { signal: options.signal }),
-    });
-    if (!response.body) return;
-    if (!/^text\/event-stream/i.test(response.headers.get("content-type") ?? "")) {
-      for await (const line of readJsonLines(response.body)) yield readChunk(line);
-      return;
-    }
-    for await (const { data } of readEvents(response.body, { signal: options.signal }))
-      yield readChunk(JSON.parse(data));
-  }
-
   async function* stream(
     messages: readonly Message[],
     options: AskOptions = {},
@@ -210,7 +220,7 @@ export function graphCalls(http: ServerHttp, tools: ClientTools): GraphCalls {
     for (let rounds = 1; ; rounds += 1) {
       const said: Message[] = [];
       let threadId: string | null = null;
-      for await (const chunk of round(sent, asked)) {
+      for await (const chunk of askStream(http, askBody(sent, asked), { retry, signal: options.signal })) {
         threadId = chunk.thread_id ?? threadId;
         if (chunk.event === "error") throw chunkError(chunk);
         if (chunk.message && !chunk.message.delta) said.push(chunk.message);
@@ -250,14 +260,16 @@ export function graphCalls(http: ServerHttp, tools: ClientTools): GraphCalls {
           repeatable: true,
           ...options,
         },
-        readDone,
+        (data) => ({ ...readDone(data), stopped: !isRecord(data) || data["stopped"] !== false }),
       ),
     fixGraph: (thread_id, config, options = {}) =>
       http.call(
         { method: "POST", path: "/v1/graph/fix", body: { thread_id, ...(config && { config }) }, ...options },
         (data) => ({
           ...readDone(data),
-          removed_count: isRecord(data) ? (numberOf(data["removed_count"]) ?? 0) : 0,
+          removed_count: isRecord(data)
+            ? (numberOf(data["removed_count"]) ?? numberOf(data["fixed"]) ?? 0)
+            : 0,
         }),
       ),
   };

@@ -1,5 +1,6 @@
 /** Runs: turns that go on by themselves, can be followed from anywhere, and wait for a person where it must be. */
-import { type FollowOptions, followEvents } from "./follow.ts";
+import type { RetryOptions } from "../sdk/retry.ts";
+import { type FollowOptions, type Numbered, followEvents } from "./follow.ts";
 import { idOf, isRecord, record, recordsOf, textOf } from "./guards.ts";
 import { type Answer, type HttpOptions, type ServerHttp, path } from "./http.ts";
 import {
@@ -64,21 +65,34 @@ export interface RunCalls {
   ): Promise<Answer<Decided>>;
 }
 
+function readOne(http: ServerHttp, id: string, options: CallOptions): Promise<Answer<Run>> {
+  return http.call({ method: "GET", path: path`/v1/runs/${id}`, ...options }, readRun);
+}
+
+/** What a run tells, as it came. */
+export function runEvents(
+  http: ServerHttp,
+  retry: RetryOptions | undefined,
+  runId: string,
+  options: FollowOptions,
+): AsyncGenerator<Numbered> {
+  const source = {
+    path: path`/v1/runs/${runId}/stream`,
+    isLast: ({ event }: Numbered) => event === "done",
+    isOver: async (last: number) => {
+      const { data } = await readOne(http, runId, options.signal ? { signal: options.signal } : {});
+      return data.last_event <= last && REST.has(data.status);
+    },
+    ...(retry && { retry }),
+  };
+  return followEvents(http, source, options);
+}
+
 export function runCalls(http: ServerHttp, { retry }: Pick<HttpOptions, "retry">): RunCalls {
-  const run: RunCalls["run"] = (id, options = {}) =>
-    http.call({ method: "GET", path: path`/v1/runs/${id}`, ...options }, readRun);
+  const run: RunCalls["run"] = (id, options = {}) => readOne(http, id, options);
 
   async function* streamRun(runId: string, options: FollowOptions = {}): AsyncGenerator<RunEvent> {
-    const source = {
-      path: path`/v1/runs/${runId}/stream`,
-      isLast: ({ event }: { readonly event: string }) => event === "done",
-      isOver: async (last: number) => {
-        const { data } = await run(runId, options.signal ? { signal: options.signal } : {});
-        return data.last_event <= last && REST.has(data.status);
-      },
-      ...(retry && { retry }),
-    };
-    for await (const { seq, event, data } of followEvents(http, source, options))
+    for await (const { seq, event, data } of runEvents(http, retry, runId, options))
       yield readRunEvent(seq, event, data);
   }
 

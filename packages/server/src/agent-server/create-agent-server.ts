@@ -20,6 +20,7 @@ import {
 import { type CorsOptions, assertHost, corsRules, door } from "./door.ts";
 import { ApiError, type ErrorOptions, errorResponse } from "./errors.ts";
 import { type ReadinessCheck, healthRoutes } from "./health-routes.ts";
+import { playgroundRoutes } from "../playground/playground-routes.ts";
 import { type AgentRoute, METHODS, assertRoutes, inMatchingOrder } from "./route.ts";
 import {
   type RunEngine,
@@ -93,6 +94,8 @@ export interface AgentServerOptions {
   /** Opened with `agentMigrations` and `serverMigrations`. Without it runs are kept in this process. */
   readonly store?: Store;
   readonly ephemeral?: Ephemeral;
+  /** Serves `/playground`, a page for trying the agents. Off unless set. */
+  readonly playground?: boolean;
   /** Routes beside those of the server; they stand under the same rules. */
   readonly routes?: (parts: AgentServerParts) => readonly AgentRoute[];
   readonly title?: string;
@@ -216,6 +219,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
       files: options.store ? postgresFileStore({ store: options.store, clock }) : memoryFileStore({ clock }),
       maxBytes: limits.fileBytes,
     }),
+    ...(options.playground ? playgroundRoutes() : []),
     ...(options.routes?.(parts) ?? []),
   ]);
   assertRoutes(routes);
