@@ -57,6 +57,7 @@ export async function buildPlayground(): Promise<string> {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Playground</title>
+<link rel="icon" href="data:,">
 <style>${style.trim()}</style>
 </head>
 <body>

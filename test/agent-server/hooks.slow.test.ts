@@ -52,7 +52,7 @@ async function open(
         summary: "The page.",
         scope: "public",
         handler: async () =>
-          new Response("<!doctype html><title>Hooks</title><div id=root></div>", {
+          new Response("<!doctype html><link rel=icon href=data:,><title>Hooks</title><div id=root></div>", {
             headers: { "Content-Type": "text/html", "Content-Security-Policy": "connect-src 'self'" },
           }),
       }),

@@ -27,6 +27,8 @@ export function playgroundRoutes(): readonly AgentRoute[] {
       `style-src ${hashOf(page, "style")}`,
       `script-src ${hashOf(page, "script")}`,
       "connect-src 'self'",
+      // The empty icon, so that browsers ask for none.
+      "img-src data:",
       "form-action 'none'",
       "base-uri 'none'",
       "frame-ancestors 'none'",

@@ -79,6 +79,7 @@ export async function openProject(project: Project, options: OpenProjectOptions)
           },
         }),
         ...(compat === "agentflow" && { compat }),
+        playground: config.playground ?? !settings.production,
         ...(limiter && { limiter }),
         ...(routes && { routes }),
         ...(store && {

@@ -174,6 +174,8 @@ export const ProjectConfig = settings({
   observability: observability.optional(),
   a2a: either("is true, false, or { … }", [z.boolean(), a2a]).optional(),
   compat: either('is null or "agentflow"', [z.null(), z.enum(["agentflow"])]).optional(),
+  /** Serves `/playground`, a page for trying the agents. On unless set, and off unless set where MODE is production. */
+  playground: z.boolean().optional(),
   /** For `deputize test`. */
   test: TestSetting.optional(),
   /** Read for files of the original, and used by nothing here; `doctor` says so. */
