@@ -1,6 +1,6 @@
 /** Talking with the agent on one thread. */
 import { type AgentServerClient, type ChatState, createChat } from "@deputize/client/server";
-import { fill, h, trouble } from "./dom.ts";
+import { fill, el, trouble } from "./dom.ts";
 import { approvalCard, runFacts, stepList } from "./parts.ts";
 
 export interface ChatView {
@@ -16,7 +16,7 @@ const WHO: Readonly<Record<string, string>> = {
 };
 
 function bubble(role: string, text: string): HTMLElement {
-  return h("article", { class: `message ${role}` }, h("h3", {}, WHO[role] ?? role), h("p", {}, text));
+  return el("article", { class: `message ${role}` }, el("h3", {}, WHO[role] ?? role), el("p", {}, text));
 }
 
 /** `onThread` is told the id of a thread that begins here. */
@@ -26,16 +26,16 @@ export function chatView(
   onThread: (id: string) => void,
 ): ChatView {
   const chat = createChat({ client, threadId, onThread });
-  const settled = h("div", {});
-  const live = h("div", {});
-  const problem = h("div", {});
-  const log = h(
+  const settled = el("div", {});
+  const live = el("div", {});
+  const problem = el("div", {});
+  const log = el(
     "div",
     { class: "log", role: "log", "aria-label": "Conversation", tabindex: 0 },
     settled,
     live,
   );
-  const field = h("textarea", {
+  const field = el("textarea", {
     id: "message",
     rows: 2,
     placeholder: "Say something to the agent",
@@ -45,12 +45,12 @@ export function chatView(
       form.requestSubmit();
     },
   });
-  const send = h("button", { class: "primary" }, "Send");
-  const stop = h("button", { type: "button", onclick: () => attempt(chat.stop()) }, "Stop");
-  const form = h(
+  const send = el("button", { class: "primary" }, "Send");
+  const stop = el("button", { type: "button", onclick: () => attempt(chat.stop()) }, "Stop");
+  const form = el(
     "form",
     { class: "composer", onsubmit: submit },
-    h("label", { for: "message", class: "unseen" }, "Message"),
+    el("label", { for: "message", class: "unseen" }, "Message"),
     field,
     send,
     stop,
@@ -72,8 +72,8 @@ export function chatView(
   }
 
   function running({ run, phase }: ChatState): HTMLElement | null {
-    if (!run) return phase === "running" || phase === "loading" ? h("p", { class: "hint" }, "…") : null;
-    return h(
+    if (!run) return phase === "running" || phase === "loading" ? el("p", { class: "hint" }, "…") : null;
+    return el(
       "div",
       {},
       stepList(run.steps),
@@ -82,7 +82,7 @@ export function chatView(
         approvalCard(approval, (id, decision) => attempt(chat.decide(id, decision))),
       ),
       run.error &&
-        h("p", { class: "trouble", role: "alert" }, run.error.message, h("code", {}, run.error.code)),
+        el("p", { class: "trouble", role: "alert" }, run.error.message, el("code", {}, run.error.code)),
       runFacts(run),
     );
   }
@@ -98,7 +98,7 @@ export function chatView(
       fill(
         settled,
         shown.map(({ role, text }) => bubble(role, text)),
-        shown.length === 0 && state.phase === "idle" && h("p", { class: "hint" }, "Nothing was said yet."),
+        shown.length === 0 && state.phase === "idle" && el("p", { class: "hint" }, "Nothing was said yet."),
       );
     }
     fill(live, running(state));
@@ -118,7 +118,7 @@ export function chatView(
   void chat.open();
   render();
   return {
-    element: h("div", { class: "chat" }, h("h2", { class: "unseen" }, "Conversation"), log, problem, form),
+    element: el("div", { class: "chat" }, el("h2", { class: "unseen" }, "Conversation"), log, problem, form),
     close: () => chat.close(),
   };
 }

@@ -11,7 +11,7 @@ function append(to: Node, children: readonly Child[]): void {
 }
 
 /** An element; `on…` attributes are listeners, `true` is an attribute without a value, `false` and undefined are none. */
-export function h<Name extends keyof HTMLElementTagNameMap>(
+export function el<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
   ...children: Child[]
@@ -55,11 +55,11 @@ export function trouble(error: unknown): HTMLElement {
     errorCode?: string;
     requestId?: string;
   };
-  return h(
+  return el(
     "p",
     { class: "trouble", role: "alert" },
     message ?? "something went wrong",
-    errorCode ? h("code", {}, errorCode) : null,
-    requestId ? h("small", {}, `request ${requestId}`) : null,
+    errorCode ? el("code", {}, errorCode) : null,
+    requestId ? el("small", {}, `request ${requestId}`) : null,
   );
 }

@@ -1,13 +1,13 @@
 /** The views of what waits for the person, and of what the agent is and can. */
 import { type AgentServerClient, NotFoundError } from "@deputize/client/server";
-import { asText, fill, h, told } from "./dom.ts";
+import { asText, fill, el, told } from "./dom.ts";
 import { approvalCard } from "./parts.ts";
 
 const EVERY_MS = 5_000;
 
 export function approvalsView(client: AgentServerClient, signal: AbortSignal): HTMLElement {
-  const list = h("div", {});
-  const problem = h("div", {});
+  const list = el("div", {});
+  const problem = el("div", {});
   let shown = "";
 
   async function load(): Promise<void> {
@@ -18,7 +18,7 @@ export function approvalsView(client: AgentServerClient, signal: AbortSignal): H
     shown = now;
     fill(
       list,
-      data.approvals.length === 0 && h("p", { class: "hint" }, "Nothing waits for you."),
+      data.approvals.length === 0 && el("p", { class: "hint" }, "Nothing waits for you."),
       data.approvals.map((approval) =>
         approvalCard(
           approval,
@@ -35,13 +35,13 @@ export function approvalsView(client: AgentServerClient, signal: AbortSignal): H
   void told(problem, load);
   const timer = setInterval(() => void load().catch(() => undefined), EVERY_MS);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-  return h("div", { class: "pane" }, h("h2", {}, "Approvals"), problem, list);
+  return el("div", { class: "pane" }, el("h2", {}, "Approvals"), problem, list);
 }
 
 export function toolsView(client: AgentServerClient, signal: AbortSignal): HTMLElement {
-  const agent = h("div", {});
-  const tools = h("div", {});
-  const problem = h("div", {});
+  const agent = el("div", {});
+  const tools = el("div", {});
+  const problem = el("div", {});
 
   async function load(): Promise<void> {
     const [graph, found] = await Promise.all([
@@ -54,26 +54,26 @@ export function toolsView(client: AgentServerClient, signal: AbortSignal): HTMLE
     const { agent: name, description, info, nodes, edges } = graph.data;
     fill(
       agent,
-      h("h3", {}, name),
-      h("p", {}, description),
-      h("details", {}, h("summary", {}, "As a graph"), h("pre", {}, asText({ ...info, nodes, edges }))),
+      el("h3", {}, name),
+      el("p", {}, description),
+      el("details", {}, el("summary", {}, "As a graph"), el("pre", {}, asText({ ...info, nodes, edges }))),
     );
     const all = found?.data.tools ?? [];
     fill(
       tools,
-      all.length === 0 && h("p", { class: "hint" }, "This agent has no tools that you may call."),
+      all.length === 0 && el("p", { class: "hint" }, "This agent has no tools that you may call."),
       all.map(({ name, description, parameters, node }) =>
-        h(
+        el(
           "details",
           { class: "tool" },
-          h("summary", {}, h("code", {}, name), node !== null && h("small", {}, node)),
-          h("p", {}, description),
-          h("pre", {}, asText(parameters)),
+          el("summary", {}, el("code", {}, name), node !== null && el("small", {}, node)),
+          el("p", {}, description),
+          el("pre", {}, asText(parameters)),
         ),
       ),
     );
   }
 
   void told(problem, load);
-  return h("div", { class: "pane" }, h("h2", {}, "Agent"), problem, agent, h("h2", {}, "Tools"), tools);
+  return el("div", { class: "pane" }, el("h2", {}, "Agent"), problem, agent, el("h2", {}, "Tools"), tools);
 }

@@ -6,7 +6,7 @@
  */
 import { AgentServerClient, AuthenticationError, type ThreadItem } from "@deputize/client/server";
 import { type ChatView, chatView } from "./chat-view.ts";
-import { fill, h, told, trouble } from "./dom.ts";
+import { fill, el, told, trouble } from "./dom.ts";
 import { approvalsView, toolsView } from "./lists.ts";
 import { traceView } from "./trace-view.ts";
 import "./style.css";
@@ -30,14 +30,14 @@ let threadId: string | null = null;
 let open: ChatView | undefined;
 let leaving = new AbortController();
 
-const main = h("main", { id: "view" });
-const threads = h("ul", {});
-const problem = h("div", {});
-const tabs = h(
+const main = el("main", { id: "view" });
+const threads = el("ul", {});
+const problem = el("div", {});
+const tabs = el(
   "nav",
   { class: "tabs", "aria-label": "Views" },
   Object.entries(VIEWS).map(([name, title]) =>
-    h("button", { type: "button", "data-view": name, onclick: () => show(name as View) }, title),
+    el("button", { type: "button", "data-view": name, onclick: () => show(name as View) }, title),
   ),
 );
 
@@ -73,16 +73,16 @@ function mark(): void {
 
 function threadRow({ thread_id, thread_name, updated_at }: ThreadItem): HTMLElement {
   const name = thread_name ?? thread_id;
-  return h(
+  return el(
     "li",
     {},
-    h(
+    el(
       "button",
       { type: "button", class: "thread", "data-thread": thread_id, onclick: () => choose(thread_id) },
-      h("span", {}, name),
-      updated_at !== null && h("small", {}, new Date(updated_at).toLocaleString()),
+      el("span", {}, name),
+      updated_at !== null && el("small", {}, new Date(updated_at).toLocaleString()),
     ),
-    h(
+    el(
       "button",
       {
         type: "button",
@@ -105,14 +105,14 @@ async function loadThreads(): Promise<void> {
   const { data } = await client.threads({ limit: 100 });
   fill(
     threads,
-    data.threads.length === 0 && h("li", { class: "hint" }, "No thread yet."),
+    data.threads.length === 0 && el("li", { class: "hint" }, "No thread yet."),
     data.threads.map(threadRow),
   );
   mark();
 }
 
 function signIn(why?: unknown): void {
-  const field = h("input", {
+  const field = el("input", {
     id: "token",
     type: "password",
     autocomplete: "off",
@@ -127,22 +127,22 @@ function signIn(why?: unknown): void {
   };
   fill(
     document.body,
-    h(
+    el(
       "main",
       { class: "sign-in" },
-      h("h1", {}, "Playground"),
-      h(
+      el("h1", {}, "Playground"),
+      el(
         "p",
         {},
         "This server asks who you are. A token that you give here stays in this page until you leave it.",
       ),
       why !== undefined && trouble(why),
-      h(
+      el(
         "form",
         { onsubmit: submit },
-        h("label", { for: "token" }, "Access token"),
+        el("label", { for: "token" }, "Access token"),
         field,
-        h("button", { class: "primary" }, "Continue"),
+        el("button", { class: "primary" }, "Continue"),
       ),
     ),
   );
@@ -166,21 +166,21 @@ async function start(): Promise<void> {
   };
   fill(
     document.body,
-    h(
+    el(
       "header",
       {},
-      h("h1", {}, "Playground"),
+      el("h1", {}, "Playground"),
       tabs,
-      token !== undefined && h("button", { type: "button", class: "plain", onclick: leave }, "Forget token"),
+      token !== undefined && el("button", { type: "button", class: "plain", onclick: leave }, "Forget token"),
     ),
-    h(
+    el(
       "aside",
       { "aria-label": "Threads" },
-      h(
+      el(
         "details",
         { open: matchMedia("(min-width: 48rem)").matches },
-        h("summary", {}, "Threads"),
-        h("button", { type: "button", class: "new", onclick: () => choose(null) }, "New thread"),
+        el("summary", {}, "Threads"),
+        el("button", { type: "button", class: "new", onclick: () => choose(null) }, "New thread"),
         problem,
         threads,
       ),

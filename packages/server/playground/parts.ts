@@ -1,6 +1,6 @@
 /** Pieces that more than one view shows. */
 import type { Approval, RunView, Step } from "@deputize/client/server";
-import { asText, h } from "./dom.ts";
+import { asText, el } from "./dom.ts";
 
 const STATUS: Readonly<Record<string, string>> = {
   running: "running",
@@ -14,26 +14,26 @@ const STATUS: Readonly<Record<string, string>> = {
 };
 
 export function badge(status: string): HTMLElement {
-  return h("span", { class: `badge ${status}` }, STATUS[status] ?? status);
+  return el("span", { class: `badge ${status}` }, STATUS[status] ?? status);
 }
 
 /** The tool calls of a run; with their times as bars where `total` is known. */
 export function stepList(steps: readonly Step[]): HTMLElement | null {
   if (steps.length === 0) return null;
   const longest = Math.max(1, ...steps.map(({ ms }) => ms ?? 0));
-  return h(
+  return el(
     "ol",
     { class: "steps", "aria-label": "Steps" },
     steps.map(({ tool, agent, status, ms, entry_id }) =>
-      h(
+      el(
         "li",
         {},
-        h("code", {}, tool),
-        h("small", {}, agent),
+        el("code", {}, tool),
+        el("small", {}, agent),
         badge(status),
-        ms !== null && h("meter", { min: 0, max: longest, value: ms, title: `${ms} ms` }),
-        ms !== null && h("small", {}, `${ms} ms`),
-        entry_id !== null && h("small", { class: "id" }, `log entry ${entry_id}`),
+        ms !== null && el("meter", { min: 0, max: longest, value: ms, title: `${ms} ms` }),
+        ms !== null && el("small", {}, `${ms} ms`),
+        entry_id !== null && el("small", { class: "id" }, `log entry ${entry_id}`),
       ),
     ),
   );
@@ -51,29 +51,29 @@ const SOURCE: Readonly<Record<string, string>> = {
 export function approvalCard(approval: Approval, decide: Decide): HTMLElement {
   const { id, tool, agent, summary, arguments: args, status, integrity, expires_at } = approval;
   const pending = status === "pending";
-  return h(
+  return el(
     "section",
     { class: "approval", "aria-label": `Approval of ${tool || "a call"}` },
-    h("h3", {}, summary || tool || "A call waits for you"),
-    h("p", {}, agent, tool === "" ? null : [" wants to call ", h("code", {}, tool)]),
+    el("h3", {}, summary || tool || "A call waits for you"),
+    el("p", {}, agent, tool === "" ? null : [" wants to call ", el("code", {}, tool)]),
     args.length > 0 &&
-      h(
+      el(
         "dl",
         {},
         args.map(({ name, value, source }) => [
-          h("dt", {}, name),
-          h("dd", {}, h("code", {}, asText(value)), h("small", {}, SOURCE[source] ?? source)),
+          el("dt", {}, name),
+          el("dd", {}, el("code", {}, asText(value)), el("small", {}, SOURCE[source] ?? source)),
         ]),
       ),
     integrity === "untrusted" &&
-      h("p", { class: "warning" }, "Words of somebody else had a part in this call."),
-    expires_at !== null && h("small", {}, `until ${new Date(expires_at).toLocaleString()}`),
+      el("p", { class: "warning" }, "Words of somebody else had a part in this call."),
+    expires_at !== null && el("small", {}, `until ${new Date(expires_at).toLocaleString()}`),
     pending
-      ? h(
+      ? el(
           "div",
           { class: "row" },
-          h("button", { type: "button", class: "primary", onclick: () => decide(id, "approve") }, "Approve"),
-          h("button", { type: "button", onclick: () => decide(id, "refuse") }, "Refuse"),
+          el("button", { type: "button", class: "primary", onclick: () => decide(id, "approve") }, "Approve"),
+          el("button", { type: "button", onclick: () => decide(id, "refuse") }, "Refuse"),
         )
       : badge(status),
   );
@@ -82,11 +82,11 @@ export function approvalCard(approval: Approval, decide: Decide): HTMLElement {
 /** How a run went, in a line. */
 export function runFacts(run: RunView): HTMLElement {
   const { usage } = run;
-  return h(
+  return el(
     "p",
     { class: "facts" },
     badge(run.status),
-    usage && h("small", {}, `${usage.tokens_in} tokens in, ${usage.tokens_out} out`),
-    h("small", { class: "id" }, `run ${run.run_id}`),
+    usage && el("small", {}, `${usage.tokens_in} tokens in, ${usage.tokens_out} out`),
+    el("small", { class: "id" }, `run ${run.run_id}`),
   );
 }

@@ -6,18 +6,18 @@ import {
   emptyRunView,
   withEvent,
 } from "@deputize/client/server";
-import { asText, fill, h, told, trouble } from "./dom.ts";
+import { asText, fill, el, told, trouble } from "./dom.ts";
 import { badge, runFacts, stepList } from "./parts.ts";
 
 const MOST_EVENTS = 500;
 
 function eventRow({ seq, event, data }: RunEvent): HTMLElement {
-  return h(
+  return el(
     "tr",
     {},
-    h("td", {}, seq),
-    h("td", {}, h("code", {}, event)),
-    h("td", {}, h("pre", {}, asText(data).slice(0, 4000))),
+    el("td", {}, seq),
+    el("td", {}, el("code", {}, event)),
+    el("td", {}, el("pre", {}, asText(data).slice(0, 4000))),
   );
 }
 
@@ -26,9 +26,9 @@ export function traceView(
   threadId: string | null,
   signal: AbortSignal,
 ): HTMLElement {
-  const list = h("div", { class: "picks" });
-  const detail = h("div", {});
-  const problem = h("div", {});
+  const list = el("div", { class: "picks" });
+  const detail = el("div", {});
+  const problem = el("div", {});
   let following = new AbortController();
 
   async function show(run: Run): Promise<void> {
@@ -36,19 +36,19 @@ export function traceView(
     following = new AbortController();
     const mine = AbortSignal.any([following.signal, signal]);
     for (const pick of list.children) pick.setAttribute("aria-pressed", String(pick.id === run.run_id));
-    const summary = h("div", {});
-    const rows = h("tbody", {});
-    const table = h(
+    const summary = el("div", {});
+    const rows = el("tbody", {});
+    const table = el(
       "table",
       {},
-      h("caption", {}, "Events"),
-      h("thead", {}, h("tr", {}, h("th", {}, "No."), h("th", {}, "Event"), h("th", {}, "Data"))),
+      el("caption", {}, "Events"),
+      el("thead", {}, el("tr", {}, el("th", {}, "No."), el("th", {}, "Event"), el("th", {}, "Data"))),
       rows,
     );
     fill(
       detail,
       summary,
-      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Events" }, table),
+      el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Events" }, table),
     );
     let view = { ...emptyRunView(run.run_id), status: run.status };
     try {
@@ -59,13 +59,13 @@ export function traceView(
         fill(
           summary,
           runFacts(view),
-          h(
+          el(
             "small",
             {},
             `begun ${run.created_at ?? "?"}${run.ended_at === null ? "" : `, ended ${run.ended_at}`}`,
           ),
           stepList(view.steps),
-          view.error && h("p", { class: "trouble" }, view.error.message, h("code", {}, view.error.code)),
+          view.error && el("p", { class: "trouble" }, view.error.message, el("code", {}, view.error.code)),
         );
       }
     } catch (error) {
@@ -80,14 +80,18 @@ export function traceView(
     );
     fill(
       list,
-      data.runs.length === 0 && h("p", { class: "hint" }, "No run yet. Say something in the chat."),
+      data.runs.length === 0 && el("p", { class: "hint" }, "No run yet. Say something in the chat."),
       data.runs.map((run) =>
-        h(
+        el(
           "button",
           { type: "button", id: run.run_id, "aria-pressed": "false", onclick: () => void show(run) },
           badge(run.status),
-          h("span", {}, run.created_at === null ? run.run_id : new Date(run.created_at).toLocaleTimeString()),
-          h("small", {}, run.agent),
+          el(
+            "span",
+            {},
+            run.created_at === null ? run.run_id : new Date(run.created_at).toLocaleTimeString(),
+          ),
+          el("small", {}, run.agent),
         ),
       ),
     );
@@ -96,10 +100,10 @@ export function traceView(
   }
 
   void told(problem, load);
-  return h(
+  return el(
     "div",
     { class: "pane" },
-    h("h2", {}, threadId === null ? "Runs" : "Runs of this thread"),
+    el("h2", {}, threadId === null ? "Runs" : "Runs of this thread"),
     list,
     problem,
     detail,

@@ -1,6 +1,7 @@
 /** For tests in a browser: a server with an agent that asks before it sends, and a browser that remembers every request. */
 import { approvalQueue } from "@deputize/agent";
 import type { Script } from "@deputize/agent/testing";
+import { nowSeconds, systemClock } from "@deputize/core";
 import { type Browser, type Page, type Request, chromium } from "playwright-core";
 import { z } from "zod";
 import type { AgentServerOptions } from "../agent-server/create-agent-server.ts";
@@ -44,7 +45,7 @@ export async function mailingServer(
 
 /** A token of somebody who has signed in just now. */
 export function freshToken(userId = "ann"): Promise<string> {
-  return token({ userId, claims: { auth_time: Math.floor(Date.now() / 1000) } });
+  return token({ userId, claims: { auth_time: nowSeconds(systemClock) } });
 }
 
 export function launchBrowser(): Promise<Browser> {
