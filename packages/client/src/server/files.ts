@@ -44,7 +44,7 @@ function readFile(data: unknown): FileInfo {
     file_id: idOf(value, "file_id"),
     filename: textOf(value["filename"]) ?? null,
     mime_type: textOf(value["mime_type"]) ?? "application/octet-stream",
-    size_bytes: numberOf(value["size_bytes"]) ?? 0,
+    size_bytes: numberOf(value["size_bytes"]) ?? numberOf(value["size"]) ?? 0,
     extracted_text: textOf(value["extracted_text"]) ?? null,
     url: textOf(value["url"]) ?? null,
   };
@@ -79,7 +79,8 @@ export function fileCalls(http: ServerHttp): FileCalls {
         const value = record(data, "limits");
         return {
           media_storage_type: textOf(value["media_storage_type"]) ?? "",
-          media_max_size_mb: numberOf(value["media_max_size_mb"]) ?? 0,
+          media_max_size_mb:
+            numberOf(value["media_max_size_mb"]) ?? (numberOf(value["max_size_bytes"]) ?? 0) / 1_048_576,
           document_handling: textOf(value["document_handling"]) ?? "",
         };
       }),

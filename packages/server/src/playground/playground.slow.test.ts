@@ -62,7 +62,7 @@ it("talks to its own origin alone, and keeps the token nowhere [AF-D26]", async 
   await say(all, "Tell Bob");
   await page.getByRole("button", { name: "Approve" }).click();
   await page.getByText("I have sent it to Bob.").waitFor();
-  for (const view of ["Trace", "Approvals", "Chat"]) {
+  for (const view of ["Trace", "Tools", "Approvals", "Chat"]) {
     await page.getByRole("navigation", { name: "Views" }).getByRole("button", { name: view }).click();
     await page.waitForTimeout(300);
   }
@@ -107,7 +107,7 @@ it.each([
     await signIn(all, await freshToken());
     await say(all, "Tell Bob");
     await page.getByRole("button", { name: "Approve" }).waitFor();
-    for (const view of ["Chat", "Trace", "Approvals"]) {
+    for (const view of ["Chat", "Trace", "Tools", "Approvals"]) {
       await page.getByRole("navigation", { name: "Views" }).getByRole("button", { name: view }).click();
       await page.waitForTimeout(500);
       expect([view, await faults(all)]).toEqual([view, []]);
