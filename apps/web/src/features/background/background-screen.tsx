@@ -145,12 +145,14 @@ function RunCard({ run, mandates }: { run: BackgroundRun; mandates: readonly Man
         {run.status === "parked" && <GiveMandate run={run} mandates={mandates} />}
         {(run.status === "done" || run.status === "failed") && <Said id={run.id} />}
         {isUnderWay(run) && (
-          <StopButton
-            means="It is not done. What was done already stays done."
-            path={`/api/background/${encodeURIComponent(run.id)}/stop`}
-            said="The work was stopped"
-            label={`Stop: ${run.message}`}
-          />
+          <Row>
+            <StopButton
+              means="It is not done. What was done already stays done."
+              path={`/api/background/${encodeURIComponent(run.id)}/stop`}
+              said="The work was stopped"
+              label={`Stop: ${run.message}`}
+            />
+          </Row>
         )}
       </Stack>
     </Card>
