@@ -39,6 +39,7 @@ describe.each([
   "docs/authenticators.md",
   "docs/agent-server.md",
   "docs/a2a.md",
+  "docs/agent-server-project.md",
 ])("the snippets of %s", (page) => {
   const snippets = snippetsOf(page);
   // A folder of its own, where nothing is found but what the packages of this project export.

@@ -4,6 +4,7 @@ import manifest from "../package.json" with { type: "json" };
 import { agentCommand } from "./commands/agent.ts";
 import { appCommand } from "./commands/app.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { buildCommand } from "./commands/build.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { devCommand } from "./commands/dev.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     .addCommand(devCommand())
     .addCommand(startCommand())
     .addCommand(testCommand())
+    .addCommand(buildCommand())
     .addCommand(doctorCommand())
     .addCommand(serveCommand())
     .addCommand(statusCommand())

@@ -48,6 +48,7 @@ export {
   defineAgent,
   defineConfig,
   diagnose,
+  findProject,
   inProcessServer,
   readProject,
   readTestSetting,

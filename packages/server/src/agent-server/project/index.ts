@@ -5,6 +5,7 @@
 export { type AgentContext, type AgentMaker, defineAgent } from "./agent-context.ts";
 export { type Diagnosis, type Finding, diagnose } from "./doctor/diagnose.ts";
 export { type InProcessServerOptions, inProcessServer } from "./in-process-server.ts";
+export { findConfigFile as findProject } from "./config-file.ts";
 export type { AuthContext } from "./project-auth.ts";
 export { type ProjectConfig, type ProjectConfigInput, defineConfig } from "./project-config.ts";
 export type { RequestCounter } from "./rate-limit.ts";

@@ -88,7 +88,6 @@ const cors = settings({
     )
     .max(64),
   credentials: z.boolean().optional(),
-  max_age_seconds: count(0, 86_400).optional(),
 });
 
 const observability = settings({

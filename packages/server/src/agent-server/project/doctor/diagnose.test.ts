@@ -114,7 +114,8 @@ describe("doctor names what is unsafe, with the fix [AF-F17]", () => {
     ["warning", "not-production", SOUND, { ...JWT, PUBLIC_URL: "https://agents.example" }, "MODE=production"],
     ["warning", "forgetful", SOUND, PRODUCTION, "`postgres`"],
     ["warning", "log-secret", SOUND, { ...PRODUCTION, DEPUTIZE_AUDIT_SECRET: "" }, "openssl rand -hex 32"],
-    ["warning", "unused", with_({ evaluation: {} }), JWT, "take it out"],
+    ["warning", "unused", with_({ evaluation: {} }), JWT, "does not hold"],
+    ["warning", "unused", with_({ websocket: { max_connections: 5 } }), JWT, "does not hold"],
     ["error", "secret-in-file", with_({ redis: "redis://:hunter2hunter2@cache:6379" }), JWT, "write $NAME"],
     [
       "error",

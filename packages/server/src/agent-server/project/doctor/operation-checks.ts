@@ -74,6 +74,22 @@ export function ofOperation({ config, env }: Project, { warnings, serving }: Not
       setting: "DEPUTIZE_AUDIT_SECRET",
       says: "codes of the log are made from the data folder, so whoever writes there can forge both; set it, kept apart (openssl rand -hex 32)",
     });
-  if (config.evaluation !== undefined)
-    warnings.push({ id: "unused", setting: "evaluation", says: "is read by nobody here; take it out" });
+  for (const [setting, value] of idle(config))
+    if (value !== undefined)
+      warnings.push({
+        id: "unused",
+        setting,
+        says: "is checked, and used by nothing of this server yet; what it says does not hold",
+      });
+}
+
+/** Keys that are taken, for files of the original and for what comes, and that nothing reads (AF-D24). */
+function idle({ evaluation, websocket, a2a, limits, thread_name_generator }: Project["config"]) {
+  return Object.entries({
+    evaluation,
+    websocket,
+    thread_name_generator,
+    a2a: a2a === false ? undefined : a2a,
+    "limits.upload_bytes": limits?.upload_bytes,
+  });
 }
