@@ -69,6 +69,9 @@ export async function openProject(project: Project, options: OpenProjectOptions)
         limits: {
           bodyBytes: settings.bodyBytes,
           ...(limits?.request_seconds !== undefined && { timeMs: limits.request_seconds * 1000 }),
+          ...(config.websocket?.max_connections !== undefined && {
+            sockets: { maxConnections: config.websocket.max_connections },
+          }),
           ...(limits?.concurrent_requests !== undefined && { concurrent: limits.concurrent_requests }),
         },
         ...(rate?.trusted_proxy_headers === true && { source: sourceByHops(rate.trusted_proxy_hops ?? 1) }),

@@ -168,6 +168,22 @@ describe("every example of a configuration starts, and enforces its mode [AF-F01
     ]);
   });
 
+  it("sockets up to the number that is set", async () => {
+    const served = await serveProject({ auth: null, websocket: { max_connections: 1 } });
+    const open = async () => {
+      const socket = new WebSocket(`${served.url.replace("http", "ws")}/v1/graph/ws`);
+      return new Promise<WebSocket | number>((done) => {
+        socket.addEventListener("close", ({ code }) => done(code));
+        // One that is one too many is closed with a code after its handshake.
+        socket.addEventListener("open", () => setTimeout(() => done(socket), 300));
+      });
+    };
+    const first = await open();
+    expect(first).toBeInstanceOf(WebSocket);
+    expect(await open()).toBe(1013);
+    (first as WebSocket).close();
+  });
+
   it('compat "agentflow": the statuses of the original', async () => {
     const served = await serveProject({ ...custom, compat: "agentflow" });
     expect(await post(served)).toBe(403);

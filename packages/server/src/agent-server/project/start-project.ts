@@ -78,6 +78,7 @@ export async function startProject(options: StartProjectOptions): Promise<Starte
       ],
     });
     undo.push(() => server.close());
+    http.on("upgrade", server.upgrade);
     handle = getRequestListener(server.fetch);
     // What is at work finishes before what it stands on goes.
     undo.push(() => {
