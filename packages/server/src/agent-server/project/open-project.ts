@@ -9,12 +9,13 @@ import { undoAll } from "../../lifecycle/index.ts";
 import type { Logger } from "../../telemetry/index.ts";
 import type { AuthorizationBackend, AuthorizationSetting } from "../authorization/authorization.ts";
 import type { AgentServerOptions } from "../create-agent-server.ts";
+import { hopsAddress } from "../limits/hops.ts";
 import { type AgentContext, agentOf } from "./agent-context.ts";
 import { loadCode } from "./import-code.ts";
 import { projectA2a } from "./project-a2a.ts";
 import { projectAuth } from "./project-auth.ts";
 import { openProjectStores } from "./project-stores.ts";
-import { rateLimiter, sourceByHops } from "./rate-limit.ts";
+import { projectLimiter } from "./rate-limit.ts";
 import { type Project, type ServeSettings } from "./read-project.ts";
 
 export interface OpenProjectOptions {
@@ -49,7 +50,7 @@ export async function openProject(project: Project, options: OpenProjectOptions)
       onRefusal: (note) => logger.info(note, "a credential was refused"),
     });
     if (auth) undo.push(() => auth.chain.close());
-    const limiter = await rateLimiter(project, { ephemeral: stores.ephemeral, clock, undo });
+    const limiter = await projectLimiter(project, { ephemeral: stores.ephemeral, clock, undo });
     const agents = await makeAgents(project, { ...stores, env: project.env }, undo);
     const { store, ephemeral, audit, dataDir } = stores;
     const routes = await projectA2a(project, { auth, dataDir });
@@ -68,13 +69,14 @@ export async function openProject(project: Project, options: OpenProjectOptions)
         allowAnonymous: settings.allowAnonymous,
         limits: {
           bodyBytes: settings.bodyBytes,
+          fileBytes: settings.uploadBytes,
           ...(limits?.request_seconds !== undefined && { timeMs: limits.request_seconds * 1000 }),
           ...(config.websocket?.max_connections !== undefined && {
             sockets: { maxConnections: config.websocket.max_connections },
           }),
           ...(limits?.concurrent_requests !== undefined && { concurrent: limits.concurrent_requests }),
         },
-        ...(rate?.trusted_proxy_headers === true && { source: sourceByHops(rate.trusted_proxy_hops ?? 1) }),
+        ...(rate?.trusted_proxy_headers === true && { source: hopsAddress(rate.trusted_proxy_hops ?? 1) }),
         ...(settings.origins && {
           cors: {
             origins: settings.origins,

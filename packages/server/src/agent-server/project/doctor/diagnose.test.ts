@@ -115,7 +115,7 @@ describe("doctor names what is unsafe, with the fix [AF-F17]", () => {
     ["warning", "forgetful", SOUND, PRODUCTION, "`postgres`"],
     ["warning", "log-secret", SOUND, { ...PRODUCTION, DEPUTIZE_AUDIT_SECRET: "" }, "openssl rand -hex 32"],
     ["warning", "unused", with_({ evaluation: {} }), JWT, "does not hold"],
-    ["warning", "unused", with_({ a2a: true }), JWT, "does not hold"],
+    ["warning", "unused", with_({ thread_name_generator: "./a.ts" }), JWT, "does not hold"],
     ["error", "secret-in-file", with_({ redis: "redis://:hunter2hunter2@cache:6379" }), JWT, "write $NAME"],
     [
       "error",

@@ -84,11 +84,6 @@ export function ofOperation({ config, env }: Project, { warnings, serving }: Not
 }
 
 /** Keys that are taken, for files of the original and for what comes, and that nothing reads (AF-D24). */
-function idle({ evaluation, a2a, limits, thread_name_generator }: Project["config"]) {
-  return Object.entries({
-    evaluation,
-    thread_name_generator,
-    a2a: a2a === false ? undefined : a2a,
-    "limits.upload_bytes": limits?.upload_bytes,
-  });
+function idle({ evaluation, thread_name_generator }: Project["config"]) {
+  return Object.entries({ evaluation, thread_name_generator });
 }
