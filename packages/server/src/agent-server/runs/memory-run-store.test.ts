@@ -12,7 +12,7 @@ runStoreContract("memory", async () => {
 describe("the memory store's bounds", () => {
   const alice = testCaller("alice");
 
-  it("drops the run that ended longest ago, and refuses when all are open", async () => {
+  it("drops the oldest run that has ended, and refuses when all are open", async () => {
     const clock = manualClock(0);
     const store = memoryRunStore({ clock, maxRuns: 2 });
     const [first, second, third] = [newRun(), newRun(), newRun()];

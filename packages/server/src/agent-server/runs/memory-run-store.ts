@@ -1,7 +1,7 @@
 /**
  * Runs in this process, for a server without a database: they are gone when it ends, and no other replica sees them.
  *
- * Guarantees: bounded: past `maxRuns` the one that ended longest ago goes first; when all are open, the next one is refused.
+ * Guarantees: bounded: past `maxRuns` the oldest that has ended goes first; when all are open, the next one is refused.
  */
 import { type Caller, type Clock, DeputizeError, systemClock } from "@deputize/core";
 import {
@@ -96,9 +96,13 @@ export function memoryRunStore(
 
   function makeRoom(): void {
     if (rows.size < maxRuns) return;
-    const [oldest] = [...rows.values()]
-      .filter(({ run }) => hasEnded(run))
-      .toSorted((a, b) => (a.run.ended ?? 0) - (b.run.ended ?? 0));
+    // In the order in which they began.
+    let oldest: Row | undefined;
+    for (const row of rows.values()) {
+      if (!hasEnded(row.run)) continue;
+      oldest = row;
+      break;
+    }
     if (!oldest) {
       throw new DeputizeError("unavailable", "this server has too many open runs; try again shortly", {
         retryAfterSeconds: 5,
