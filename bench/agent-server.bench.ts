@@ -30,6 +30,7 @@ const REPLICAS = 3;
 const PIECES = 40;
 const PIECE_MS = 500;
 const LEASE_MS = 10_000;
+const BEGUN_AT_ONCE = 20;
 
 export async function run(): Promise<void> {
   await bareAndServed();
@@ -112,23 +113,35 @@ async function streams(): Promise<void> {
   const replicas = await Promise.all(Array.from({ length: REPLICAS }, () => startReplica(order)));
   try {
     const begun = performance.now();
-    const following = await Promise.all(
-      Array.from({ length: STREAMS }, async (_, n) => {
-        const bearer = await replicaToken(secret, `person-${n}`);
-        const home = n % REPLICAS;
+    let busy = 0;
+    const begin = async (n: number) => {
+      const bearer = await replicaToken(secret, `person-${n}`);
+      const home = n % REPLICAS;
+      for (;;) {
         const response = await fetch(`${replicas[home]?.url}/v1/runs`, {
           method: "POST",
           headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
           body: JSON.stringify({ message: `stream ${n}` }),
         });
+        if (response.status === 503) {
+          busy += 1;
+          await new Promise((resolve) => setTimeout(resolve, 1_000));
+          continue;
+        }
         if (response.status !== 201) throw new Error(`a run was refused: ${response.status}`);
         const { data } = (await response.json()) as { data: { run_id: string } };
         const urls = [1, 2, 3].map((step) => replicas[(home + step) % REPLICAS]?.url ?? "");
         const events = followRun({ runId: data.run_id, bearer, urls: () => urls, deadlineMs: 300_000 });
         events.catch(() => {});
         return { home, events };
-      }),
-    );
+      }
+    };
+    const following: Awaited<ReturnType<typeof begin>>[] = [];
+    // So many at once as people come, and not all in one moment.
+    for (let n = 0; n < STREAMS; n += BEGUN_AT_ONCE) {
+      const some = Array.from({ length: Math.min(BEGUN_AT_ONCE, STREAMS - n) }, (_, at) => begin(n + at));
+      following.push(...(await Promise.all(some)));
+    }
     const began = performance.now() - begun;
     await new Promise((resolve) => setTimeout(resolve, (PIECES * PIECE_MS) / 3));
     const killed = performance.now();
@@ -140,7 +153,7 @@ async function streams(): Promise<void> {
         after: performance.now() - killed,
       })),
     );
-    print(began, all);
+    print(began, busy, all);
   } finally {
     await Promise.all(replicas.map((one) => one.kill("SIGKILL")));
     await store.close();
@@ -155,7 +168,7 @@ interface Followed {
   readonly after: number;
 }
 
-function print(began: number, all: readonly Followed[]): void {
+function print(began: number, busy: number, all: readonly Followed[]): void {
   const ends = (status: string) =>
     all.filter(({ events }) => events.at(-1)?.data["status"] === status).length;
   const broken = all.filter(({ events }) => events.some(({ id }, at) => id !== at + 1)).length;
@@ -172,7 +185,7 @@ function print(began: number, all: readonly Followed[]): void {
   console.log(
     `\n${STREAMS} streams over ${REPLICAS} replicas, each followed at another one; one replica killed`,
   );
-  console.log(`  ${STREAMS} runs begun in ${(began / 1000).toFixed(1)} s`);
+  console.log(`  ${STREAMS} runs begun in ${(began / 1000).toFixed(1)} s; told to come back ${busy}`);
   console.log(`  ended well ${ends("succeeded")}, failed with their replica ${ends("failed")}`);
   console.log(`  streams with a gap or a double: ${broken}`);
   console.log(

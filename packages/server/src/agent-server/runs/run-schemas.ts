@@ -1,10 +1,10 @@
 /** The bodies and answers of runs and approvals. */
 import { z } from "zod";
-import { ThreadPath, conversationId } from "../threads/schemas.ts";
+import { ThreadId, conversationId } from "../threads/schemas.ts";
 import { RUN_STATUSES, type StoredRun } from "./run.ts";
 
 /** As threads are named everywhere: what is no UUID is a name of its owner's. */
-const ThreadName = ThreadPath.shape.id.transform(conversationId);
+const ThreadName = ThreadId.transform(conversationId);
 
 export const RunBody = z.strictObject({
   agent: z.string().min(1).max(64).optional().describe("The server's first agent unless named"),

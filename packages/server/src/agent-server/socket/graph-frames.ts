@@ -6,23 +6,15 @@
  */
 import { type Clock, DeputizeError } from "@deputize/core";
 import { z } from "zod";
-import type { StoredEvent } from "../runs/run.ts";
-import { GuideMessage, ThreadPath, conversationId, textOf } from "../threads/schemas.ts";
+import { chunkOf } from "../graph/chunks.ts";
+import { Invocation } from "../graph/schemas.ts";
+import type { StoredEvent, StoredRun } from "../runs/run.ts";
+import { ThreadId, conversationId, textOf } from "../threads/schemas.ts";
+import { threadNotFound } from "../threads/thread-keeper.ts";
 
-const Said = z.strictObject({
-  role: z.literal("user").default("user"),
-  content: GuideMessage.shape.content,
-  message_id: z.union([z.string().max(128), z.number()]).nullish(),
-});
-
-const Fresh = z.strictObject({
+/** `initial_state` is for the routes, which answer whether it was taken. */
+const Fresh = Invocation.omit({ initial_state: true }).extend({
   invoke_type: z.literal("fresh").default("fresh"),
-  agent: z.string().min(1).max(64).optional(),
-  messages: z.array(Said).min(1).max(100),
-  /** Of it only `thread_id` is looked at. */
-  config: z.looseObject({ thread_id: ThreadPath.shape.id.optional() }).optional(),
-  recursion_limit: z.number().int().min(1).max(100).optional(),
-  response_granularity: z.enum(["full", "partial", "low"]).optional(),
 });
 
 /** What a frame asks. */
@@ -49,61 +41,37 @@ export function readFrame(text: string): Asked {
       "a frame holds `messages` of the person, and `config.thread_id`",
     );
   const { agent, messages, config } = read.data;
+  const named = config?.["thread_id"];
+  const threadId = named === undefined || named === null ? undefined : ThreadId.safeParse(String(named));
+  if (threadId?.success === false) throw threadNotFound();
   return {
     agent,
-    threadId: config?.thread_id === undefined ? undefined : conversationId(config.thread_id),
+    threadId: threadId && conversationId(threadId.data),
     message: messages.map(({ content }) => textOf(content)).join("\n\n"),
   };
 }
 
-/** One piece of an answer. */
-export interface Chunk {
-  readonly event: "message" | "updates" | "error";
-  readonly message: Readonly<Record<string, unknown>> | null;
-  readonly state: null;
-  readonly data: Readonly<Record<string, unknown>> | null;
-  readonly thread_id: string | null;
-  readonly run_id: string | null;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly timestamp: string;
-}
-
-/** Makes the chunks of one run: text as it comes, the whole message at the end, and an update that ends the round. */
-export function chunksOf(of: { readonly runId: string; readonly threadId: string; readonly clock: Clock }) {
+/**
+ * Makes the chunks of one run: those of its stream, and at its end the whole message and an update with the `status` `done`, which ends the
+ * round.
+ */
+export function socketChunks(run: StoredRun, clock: Clock) {
+  const chunk = chunkOf(run, clock);
   let text = "";
-  const chunk = (
-    event: Chunk["event"],
-    more: Partial<Pick<Chunk, "message" | "data">>,
-    seq?: number,
-  ): Chunk => ({
-    event,
-    message: null,
-    state: null,
-    data: null,
-    ...more,
-    thread_id: of.threadId,
-    run_id: of.runId,
-    metadata: seq === undefined ? {} : { event_id: seq },
-    timestamp: new Date(of.clock.nowMs()).toISOString(),
-  });
-  const said = (content: string, delta: boolean, id?: unknown) => ({
-    role: "assistant",
-    content: [{ type: "text", text: content }],
-    delta,
-    ...(id !== undefined && { message_id: id }),
-  });
-
-  return ({ seq, event, data }: StoredEvent): readonly Chunk[] => {
-    if (event === "delta") {
-      text += String(data["text"]);
-      return [chunk("message", { message: said(String(data["text"]), true) }, seq)];
-    }
-    if (event === "error") return [chunk("error", { data: { error: data } }, seq)];
-    if (event !== "done") return [chunk("updates", { data: { status: "running", [event]: data } }, seq)];
-    const { status, ...rest } = data;
+  return (told: StoredEvent): readonly unknown[] => {
+    const one = chunk(told).data;
+    if (told.event === "delta") text += String(told.data["text"]);
+    if (told.event !== "done" || typeof one !== "object") return [one];
+    const { status, ...rest } = told.data;
+    const message = {
+      role: "assistant",
+      content: [{ type: "text", text }],
+      delta: false,
+      ...(told.data["message_id"] !== undefined && { message_id: told.data["message_id"] }),
+    };
     return [
-      ...(text === "" ? [] : [chunk("message", { message: said(text, false, data["message_id"]) })]),
-      chunk("updates", { data: { ...rest, status: "done", run_status: status } }, seq),
+      ...(text === "" ? [] : [{ ...one, event: "message", message, data: null }]),
+      { ...one, data: { type: "done", ...rest, status: "done", run_status: status } },
     ];
   };
 }

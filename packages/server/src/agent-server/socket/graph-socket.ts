@@ -19,7 +19,7 @@ import { type ErrorOptions, errorBody } from "../errors.ts";
 import type { RunEngine } from "../runs/run-engine.ts";
 import type { SignInWatches } from "../runs/sign-in-watch.ts";
 import { type SignIn, type SignedIn, withIdentity } from "../sign-in.ts";
-import { chunksOf, readFrame } from "./graph-frames.ts";
+import { readFrame, socketChunks } from "./graph-frames.ts";
 import { SOCKET_PROTOCOLS, type SocketRequestOptions, socketRequest } from "./socket-request.ts";
 import type { Tickets } from "./tickets.ts";
 
@@ -255,7 +255,7 @@ export function graphSocket(options: GraphSocketOptions): GraphSocket {
         ...(asked.threadId !== undefined && { threadId: asked.threadId }),
         runOptions: { requestId },
       });
-      const toChunks = chunksOf({ runId: run.id, threadId: run.threadId, clock });
+      const toChunks = socketChunks(run, clock);
       for await (const event of engine.follow(caller, run.id, { signal: left.signal }))
         for (const chunk of toChunks(event)) await send(chunk);
       if (left.signal.aborted) await engine.cancel(caller, run.id);
