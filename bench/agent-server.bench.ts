@@ -178,6 +178,16 @@ function print(began: number, busy: number, all: readonly Followed[]): void {
       if (event === "delta")
         for (const [, said] of String(data["text"]).matchAll(/\d+@(\d+)/g)) late.push(at - Number(said));
   const sorted = late.toSorted((a, b) => a - b);
+  // Each begins with its first event and ends with its last.
+  const steps = all
+    .flatMap(({ events }) => [
+      { at: events[0]?.at ?? 0, by: 1 },
+      { at: events.at(-1)?.at ?? 0, by: -1 },
+    ])
+    .toSorted((a, b) => a.at - b.at || a.by - b.by);
+  let open = 0;
+  let most = 0;
+  for (const { by } of steps) most = Math.max(most, (open += by));
   const quantile = (q: number): number => sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
   const lost = Math.max(
     ...all.filter(({ events }) => events.at(-1)?.data["status"] === "failed").map(({ after }) => after),
@@ -187,6 +197,7 @@ function print(began: number, busy: number, all: readonly Followed[]): void {
   );
   console.log(`  ${STREAMS} runs begun in ${(began / 1000).toFixed(1)} s; told to come back ${busy}`);
   console.log(`  ended well ${ends("succeeded")}, failed with their replica ${ends("failed")}`);
+  console.log(`  at most ${most} at one moment`);
   console.log(`  streams with a gap or a double: ${broken}`);
   console.log(
     `  pieces of text: ${late.length}; from model to client p50 ${quantile(0.5)} ms, p99 ${quantile(0.99)} ms`,
