@@ -1,7 +1,8 @@
 /**
  * shop: the reference shop. One process that serves the authority, three agents, two tool servers, the API and the page.
  */
-export { type Shop, type ShopOptions, VERSION, createShop } from "./app/create-shop.ts";
+export { createShop } from "./app/create-shop.ts";
+export { type Shop, type ShopOptions, VERSION } from "./app/shop-options.ts";
 export { type Logger, createLogger } from "@deputize/server/telemetry";
 export { allMigrations } from "./app/migrations.ts";
 export {

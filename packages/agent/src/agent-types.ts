@@ -8,7 +8,8 @@ import type { ResolvedModel } from "./models/resolve-model.ts";
 import type { ConversationStore, Conversations } from "./conversations/conversation-store.ts";
 import type { AgentObserver } from "./observe/agent-event.ts";
 import type { AgentAuthority, ApprovalDecision, OfferedTool, ToolSource } from "./tools/tool-source.ts";
-import type { AnswerCache, Budgets, TextGuard, ToolChooser, TurnMemory } from "./turn/ports.ts";
+import type { Used } from "./usage/used.ts";
+import type { AnswerCache, AnswerRests, Budgets, TextGuard, ToolChooser, TurnMemory } from "./turn/ports.ts";
 
 export interface AgentLimits {
   /** Model calls in one run. 12 unless set. */
@@ -85,6 +86,20 @@ export interface RunOptions {
    * passes it on with the text [SR-07].
    */
   readonly onLabel?: (label: Label) => void;
+  /**
+   * Told what the run used and what its answer rests on, when it ends or pauses (before the `done` event): an agent that was asked
+   * by another one passes it on, for the other's budgets, accounts and kept answers.
+   */
+  readonly onAccount?: (account: TurnAccount) => void;
+  /** Whoever asks is bounded in money: the run is refused (`limit_exceeded`) where nobody can tell what it costs. */
+  readonly costMustBeKnown?: boolean;
+}
+
+/** What an answer cost and rests on. */
+export interface TurnAccount {
+  readonly used: readonly Used[];
+  /** Absent where nobody may keep the answer: it changed something, failed, or rests on more than data with versions. */
+  readonly rests?: AnswerRests;
 }
 
 export interface TurnRequest {
@@ -103,7 +118,10 @@ export interface ResumeRequest {
   readonly approvalId: string;
   readonly decision: ApprovalDecision;
   readonly signal?: AbortSignal;
-  readonly runOptions?: Pick<RunOptions, "requestId" | "correlationId" | "onLabel" | "personConversationId">;
+  readonly runOptions?: Pick<
+    RunOptions,
+    "requestId" | "correlationId" | "onLabel" | "onAccount" | "personConversationId" | "costMustBeKnown"
+  >;
 }
 
 export interface LastingRequest {
@@ -129,6 +147,10 @@ export interface Agent {
   readonly description: string;
   readonly model: { readonly name: string; readonly offline: boolean };
   readonly conversations: Conversations;
+  /** Agents that its tools ask. */
+  readonly asks: readonly string[];
+  /** This agent, and agents that it asks, whose models have no price; empty where all that it does has a known cost. */
+  readonly unpriced: readonly string[];
   /**
    * One turn. Errors before any work (`not_found`, `conflict`, `validation_failed`) are thrown from the first
    * step of the iteration; later ones are an `error` event, and the turn is stored as failed. A consumer that
@@ -143,7 +165,7 @@ export interface Agent {
   /**
    * Begins a run that outlives this process, or carries on with one from the last step that was stored; asked again for a step that
    * was taken, it answers how far the run is. A call that was under way when its process died is sent again under its own id.
-   * Throws `conflict` while another process works on it, and `config_invalid` where the conversations are kept elsewhere.
+   * Throws `conflict` while another process works on it, and `config_invalid` where the conversations are kept elsewhere, or the agent asks others.
    */
   carryOn(request: LastingRequest): Promise<CarriedOn>;
   /** The tools that this caller may use now, as a model is shown them. Throws where a source cannot tell. */

@@ -37,6 +37,8 @@ export function createAgent(options: AgentOptions): Agent {
     description: options.description,
     model: { name: options.model.name, offline: options.model.offline },
     conversations: room,
+    asks: options.toolSources.flatMap(({ asks = [] }) => asks),
+    unpriced: runtime.unpriced,
     carryOn: (request) => carryOn(runtime, request),
     stream: (request) => lazily(() => eventsOf(begin(runtime, request))),
     run: async (request) => (await begin(runtime, request)).result,

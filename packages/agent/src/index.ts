@@ -10,6 +10,7 @@ export type {
   LastingRequest,
   ResumeRequest,
   RunOptions,
+  TurnAccount,
   TurnRequest,
 } from "./agent-types.ts";
 export {
@@ -172,10 +173,12 @@ export {
   type UsageRow,
   usageLedger,
 } from "./usage/usage-ledger.ts";
+export { type Used, estimatedUse, readUsed } from "./usage/used.ts";
 export type { UsageLine } from "./usage/usage-tally.ts";
 export type {
   AnswerBasis,
   AnswerCache,
+  AnswerRests,
   Budgets,
   CacheLook,
   CachedAnswer,

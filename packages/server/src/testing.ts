@@ -78,6 +78,8 @@ export function scriptedAgent(
     description: `${name} for tests`,
     model: { name: "scripted", offline: true },
     conversations: undefined as never,
+    asks: [],
+    unpriced: [],
     turns,
     resumptions,
     stream(request) {

@@ -126,6 +126,8 @@ export function shopAgents(options: ShopAgentsOptions): Readonly<Record<AgentNam
     name,
     description: DESCRIPTIONS[name],
     url: addresses.agent(name),
+    account: true,
+    sameData: true,
   }));
   return {
     "customer-support": make("customer-support", [

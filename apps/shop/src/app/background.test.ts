@@ -174,6 +174,25 @@ describe("work in the background", { timeout: 60_000 }, () => {
     expect((await apiClient(() => running.shop).get("/api/background/offers")).status).toBe(401);
   });
 
+  it("is not the front desk's, which asks others: its mandate is refused with the agents that can [SR-14]", async () => {
+    const alice = await signInAs("alice.johnson");
+    const made = await alice.post("/api/mandates", {
+      agent: agentId("customer-support"),
+      purpose: "Ask for me",
+      tools: ["orders/get_user_orders"],
+      audiences: [at.agent("order-management")],
+      scopes: ["read:orders:*"],
+      expires: new Date(Date.now() + 86_400_000).toISOString(),
+    });
+    expect(made.status).toBe(201);
+    const begun = await alice.post("/api/background", {
+      mandate_id: made.body.id,
+      message: "Show my orders",
+    });
+    expect(begun).toMatchObject({ status: 422, body: { code: "validation_failed" } });
+    expect(begun.body.detail).toMatch(/customer-support .* order-management or product-discovery/);
+  });
+
   it("is its owner's to see and stop, and nobody else's to begin [SR-14]", async () => {
     const alice = await signInAs("alice.johnson");
     const bob = await signInAs("bob.smith");

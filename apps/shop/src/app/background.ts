@@ -3,7 +3,7 @@
  *
  * Guarantees: no agent works for an absent person but by a token that the authority gave it under that person's mandate; the API's
  * own way from a signed-in person to the agents is not used here [SR-14].
- * Does not: let the front desk take part: what it hands on by A2A ends with the request.
+ * Does not: let the front desk take part: `lastingWork` refuses an agent that asks others (docs/agents.md says why).
  */
 import {
   type Agent,

@@ -1,6 +1,6 @@
 /** Three processes' worth of shop over one database and one ephemeral state behave as one, behind one public URL. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Shop } from "./create-shop.ts";
+import type { Shop } from "./shop-options.ts";
 import { type RunningShop, apiClient, runShop, signIn, signInBrowser } from "../testing/running-shop.ts";
 
 let running: RunningShop;

@@ -26,7 +26,8 @@ import {
   roleName,
 } from "@deputize/store";
 import { createAdaptorServer } from "@hono/node-server";
-import { type Shop, VERSION, createShop } from "./create-shop.ts";
+import { createShop } from "./create-shop.ts";
+import { type Shop, VERSION } from "./shop-options.ts";
 import { endDemoSignIns, withdrawDemoPasswords } from "./demo-passwords.ts";
 import { type Logger, createLogger, startTraces } from "@deputize/server/telemetry";
 import { allMigrations } from "./migrations.ts";

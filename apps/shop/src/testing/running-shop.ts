@@ -4,7 +4,8 @@ import { type Clock, randomHex, systemClock } from "@deputize/core";
 import { type Secrets, generateSecrets } from "@deputize/server/config";
 import type { Ephemeral, Store } from "@deputize/store";
 import { type TestStore, namespaced, openTestEphemeral, openTestStore } from "@deputize/store/testing";
-import { type Shop, type ShopOptions, createShop } from "../app/create-shop.ts";
+import { createShop } from "../app/create-shop.ts";
+import type { Shop, ShopOptions } from "../app/shop-options.ts";
 import { allMigrations } from "../app/migrations.ts";
 import { seedPeople, seedRows } from "../app/seeding.ts";
 

@@ -21,7 +21,10 @@ beforeAll(async () => {
 afterAll(() => Promise.all([store?.close(), shared?.close()]));
 beforeEach(() => {
   const own = randomHex(6);
-  ephemeral = { windowCounter: (options) => shared.windowCounter({ ...options, name: own + options.name }) };
+  ephemeral = {
+    ...shared,
+    windowCounter: (options) => shared.windowCounter({ ...options, name: own + options.name }),
+  };
 });
 
 /** Each call uses 100 tokens in and 100 out: 200 tokens, 1,000 millionths of a dollar. */
@@ -235,7 +238,7 @@ describe("budgets", () => {
     const away = (): Promise<never> =>
       Promise.reject(new DeputizeError("unavailable", "the counter is away"));
     const budgets = usageBudgets({
-      ephemeral: { windowCounter: () => ({ reserve: away, settle: away }) },
+      ephemeral: { ...shared, windowCounter: () => ({ reserve: away, settle: away }) },
       user: [{ window: "day", tokens: 100 }],
     });
     const result = await makeAgent(store, answers(0), [], { budgets }).run(ask());
@@ -246,7 +249,7 @@ describe("budgets", () => {
     const counter = shared.windowCounter({ name: randomHex(6), windowSeconds: 86_400 });
     const settle = (): Promise<never> => Promise.reject(new DeputizeError("unavailable", "away"));
     const budgets = usageBudgets({
-      ephemeral: { windowCounter: () => ({ ...counter, settle }) },
+      ephemeral: { ...shared, windowCounter: () => ({ ...counter, settle }) },
       user: [{ window: "day", tokens: 5_000 }],
     });
     expect(await makeAgent(store, answers(1), [], { budgets }).run(ask())).toMatchObject({
@@ -268,6 +271,7 @@ describe("budgets", () => {
     const on = (one: Ephemeral) =>
       usageBudgets({
         ephemeral: {
+          ...one,
           windowCounter: (options) => one.windowCounter({ ...options, name: name + options.name }),
         },
         user: [{ window: "day", tokens: 200 }],

@@ -7,10 +7,11 @@
  * had set aside stays counted until the window ends.
  * Does not: bound one run; `AgentLimits` does.
  */
-import { DeputizeError, hashParts } from "@deputize/core";
+import { DeputizeError, hashParts, newId } from "@deputize/core";
 import type { Ephemeral, WindowCounter } from "@deputize/store";
 import { priceKnown } from "../models/price.ts";
 import type { Budgets, RunBudget, Turn } from "../turn/ports.ts";
+import { ACCOUNT_CHARS, sumOf } from "../usage/used.ts";
 
 export interface UsageLimit {
   /** Of the clock, in UTC. */
@@ -22,7 +23,7 @@ export interface UsageLimit {
 }
 
 export interface UsageBudgetOptions {
-  readonly ephemeral: Pick<Ephemeral, "windowCounter">;
+  readonly ephemeral: Pick<Ephemeral, "windowCounter" | "get" | "setIfAbsent">;
   /** What each person may use in their tenant, whatever agent they use it with. */
   readonly user?: readonly UsageLimit[];
   /** What all people of a tenant may use together. */
@@ -42,6 +43,8 @@ interface Budget {
   readonly unit: Unit;
   readonly limit: number;
   readonly counter: WindowCounter;
+  /** Of the counter; one by this name in another store is another. */
+  readonly account: () => Promise<string>;
 }
 
 /**
@@ -59,9 +62,12 @@ export function usageBudgets(options: UsageBudgetOptions): Budgets {
     );
   if (!(Number.isSafeInteger(reserveTokens) && reserveTokens >= 0))
     throw new DeputizeError("config_invalid", "`reserveTokens` is a whole number");
+  const needsCost = budgets.some(({ unit }) => unit === "costMicros");
   return {
+    needsCost,
+    accounts: () => Promise.all(budgets.map(({ account }) => account())),
     accepts(model) {
-      if (budgets.some(({ unit }) => unit === "costMicros") && !priceKnown(model)) {
+      if (needsCost && !priceKnown(model)) {
         throw new DeputizeError(
           "config_invalid",
           `a budget of money needs the price of ${model.name}; give the model its \`price\``,
@@ -82,13 +88,32 @@ function budgetsOf(whose: Budget["whose"], options: UsageBudgetOptions): Budget[
           "config_invalid",
           `the budget ${whose}.${unit} must be a positive whole number`,
         );
-      const counter = options.ephemeral.windowCounter({
-        name: `usage:${whose}:${unit}:${window}`,
-        windowSeconds: SECONDS[window],
-      });
-      return [{ whose, window, unit, limit, counter }];
+      const name = `usage:${whose}:${unit}:${window}`;
+      const counter = options.ephemeral.windowCounter({ name, windowSeconds: SECONDS[window] });
+      const account = async (): Promise<string> =>
+        hashParts([await storeIdOf(options.ephemeral), name]).slice(0, ACCOUNT_CHARS);
+      return [{ whose, window, unit, limit, counter, account }];
     }),
   );
+}
+
+const STORE_ID_KEY = "usage:account";
+const TEN_YEARS_MS = 315_360_000_000;
+
+/** The same for all who share the store; made by whoever asks first. */
+async function storeIdOf({ get, setIfAbsent }: UsageBudgetOptions["ephemeral"]): Promise<string> {
+  try {
+    for (;;) {
+      const id = await get(STORE_ID_KEY);
+      if (id !== undefined) return id;
+      await setIfAbsent(STORE_ID_KEY, newId(), TEN_YEARS_MS);
+    }
+  } catch (error) {
+    throw new DeputizeError("unavailable", "the budgets cannot be told from others; try again shortly", {
+      cause: error,
+      retryAfterSeconds: 1,
+    });
+  }
 }
 
 interface SetAside {
@@ -135,6 +160,17 @@ function runBudget(
           await settle({ tokens: 0, costMicros: 0 });
           throw error;
         }
+      }
+    },
+    async add(used) {
+      for (const { whose, unit, counter, account } of budgets) {
+        const here = await account();
+        const { tokensIn, tokensOut, knownMicros } = sumOf(
+          used.filter((one) => !one.accounts.includes(here)),
+        );
+        const amount = unit === "tokens" ? tokensIn + tokensOut : knownMicros;
+        // It was used already: no limit keeps it from being counted, and the next call is refused.
+        if (amount > 0) await counter.reserve(keys[whose], amount, Number.MAX_SAFE_INTEGER);
       }
     },
     async charge({ tokensIn, tokensOut, costMicros }) {

@@ -12,7 +12,7 @@ import { type Clock, isDeputizeError, type PrincipalId, systemClock } from "@dep
 import { parseLabel } from "@deputize/guardrails/flow";
 import { z } from "zod";
 import type { Card } from "../events.ts";
-import type { AnswerBasis, AnswerCache, CacheLook, CachedAnswer, FreshAnswer, Turn } from "../turn/ports.ts";
+import type { AnswerBasis, AnswerCache, CacheLook, FreshAnswer, Turn } from "../turn/ports.ts";
 import { storeOptions } from "../conversations/store-options.ts";
 import { ownerOf, slotOf } from "./answer-slot.ts";
 import { type CacheBackend, inProcessCache } from "./cache-backend.ts";
@@ -71,6 +71,8 @@ const ENTRY = z.strictObject({
   label: z.unknown(),
   versions: z.record(z.string(), z.string()),
   expiresMs: z.number(),
+  // Answers that were kept before agents kept those of others have none.
+  audiences: z.array(z.string()).default([]),
 });
 type Entry = z.infer<typeof ENTRY>;
 
@@ -132,16 +134,14 @@ export class SemanticCache implements AnswerCache {
     return this.#backend.close();
   }
 
-  async #hit(
-    turn: Turn,
-    value: string | undefined,
-    vector: readonly number[],
-  ): Promise<CachedAnswer | undefined> {
+  async #hit(turn: Turn, value: string | undefined, vector: readonly number[]): Promise<CacheLook["hit"]> {
     const entry = readEntry(value);
     if (!entry || entry.expiresMs <= this.#clock.nowMs()) return undefined;
     if (cosine(vector, entry.vector) < this.#options.similarityThreshold) return undefined;
     if (!(await this.#isPresent(turn, entry.versions))) return undefined;
-    return { text: entry.text, cards: entry.cards as readonly Card[], label: parseLabel(entry.label) };
+    const { text, cards, label, versions, expiresMs, audiences } = entry;
+    const rests = { versions, validUntilMs: expiresMs, audiences };
+    return { text, cards: cards as readonly Card[], label: parseLabel(label), rests };
   }
 
   /** Whether the data still is what it was. What cannot be asked has changed. */
@@ -162,7 +162,7 @@ export class SemanticCache implements AnswerCache {
     const rests = keepable(answer);
     if (!rests || (Object.keys(rests.versions).length > 0 && !canAsk)) return;
     if (scope === "shared" && !sharable(asked.turn.message, answer)) return;
-    const expiresMs = Math.min(asked.beganMs + defaultTtlMs, rests.validUntilMs);
+    const expiresMs = Math.min(asked.beganMs + defaultTtlMs, rests.validUntilMs ?? Infinity);
     const ttlMs = expiresMs - this.#clock.nowMs();
     const { text, cards, label } = answer;
     // Of a shared answer the question's own label says nothing: whoever gets it has asked the same.
@@ -174,6 +174,7 @@ export class SemanticCache implements AnswerCache {
       cards,
       label: kept,
       versions: rests.versions,
+      audiences: rests.audiences ?? [],
       expiresMs,
     });
     if (!(ttlMs > 0) || value.length > MAX_ENTRY_CHARS) return;

@@ -1,29 +1,33 @@
 /** Which answers may be kept at all, and which of them may be given to others. */
-import type { FreshAnswer } from "../turn/ports.ts";
-
-/** What an answer rests on. */
-export interface Rests {
-  readonly versions: Readonly<Record<string, string>>;
-  readonly validUntilMs: number;
-}
+import type { AnswerRests, FreshAnswer, Reads } from "../turn/ports.ts";
 
 /**
  * What the answer rests on, or undefined when it may not be kept: a step was refused, failed or waited; a tool changed
  * something, may have, or does not say what it read; two readings saw one tag in two versions.
  */
-export function keepable({ text, steps, reads }: FreshAnswer): Rests | undefined {
+export function keepable({ text, steps, reads }: FreshAnswer): AnswerRests | undefined {
   if (text.trim() === "" || steps.some(({ status }) => status !== "done")) return undefined;
+  return reads.every(isReading) ? joinReads(reads) : undefined;
+}
+
+const isReading = (read: Reads): read is Reads & AnswerRests =>
+  read.effect === "read" && read.versions !== undefined;
+
+/** Undefined where two saw one tag in two versions. */
+export function joinReads(all: readonly AnswerRests[]): AnswerRests | undefined {
   const versions = new Map<string, string>();
-  let validUntilMs = Number.POSITIVE_INFINITY;
-  for (const read of reads) {
-    if (read.effect !== "read" || !read.versions) return undefined;
+  const audiences = new Set(all.flatMap((read) => read.audiences ?? []));
+  let validUntilMs: number | undefined;
+  for (const read of all) {
     for (const [tag, version] of Object.entries(read.versions)) {
       if ((versions.get(tag) ?? version) !== version) return undefined;
       versions.set(tag, version);
     }
-    validUntilMs = Math.min(validUntilMs, read.validUntilMs ?? validUntilMs);
+    validUntilMs = Math.min(validUntilMs ?? Infinity, read.validUntilMs ?? Infinity);
   }
-  return { versions: Object.fromEntries(versions), validUntilMs };
+  const until = validUntilMs !== undefined && Number.isFinite(validUntilMs) && { validUntilMs };
+  const asked = audiences.size > 0 && { audiences: [...audiences] };
+  return { versions: Object.fromEntries(versions), ...until, ...asked };
 }
 
 /**

@@ -455,4 +455,25 @@ describe("the engine's schema", () => {
       await bare.close();
     }
   });
+
+  it("is not for an agent that asks others, whose work could be done twice after a crash [SR-14]", async () => {
+    await down();
+    const asking = { ...tableTools({ ask_orders: () => ({}) }), asks: ["orders"] };
+    const agent = makeAgent(store, scriptedModel([]), [asking]);
+    const refused = {
+      code: "config_invalid",
+      message: expect.stringContaining("asks other agents (orders)"),
+    };
+    await expect(lastingWork({ store, agent, authority: mandates })).rejects.toMatchObject(refused);
+    const under = await mandates.open(mandates.give("alice"));
+    await expect(
+      agent.carryOn({
+        ...under,
+        runId: newId(),
+        conversationId: newId(),
+        message,
+        inputLabel: { integrity: "trusted", readers: [alice.subject], source: "person" },
+      }),
+    ).rejects.toMatchObject(refused);
+  });
 });

@@ -20,6 +20,7 @@ import { UNKNOWN_LABEL, privateLabel } from "@deputize/guardrails/flow";
 import type { Store } from "@deputize/store";
 import type { Agent } from "../agent-types.ts";
 import type { AgentCaller } from "../identity/agent-caller.ts";
+import { refuseAskers } from "./ask-nobody.ts";
 import { openEngine } from "./engine.ts";
 import { type LastingRow, lastingRows } from "./lasting-rows.ts";
 import type { LastingAuthority } from "./mandate-authority.ts";
@@ -104,6 +105,7 @@ export interface LastingWork {
 /** Starts taking part. Throws `config_invalid` with the fix. */
 export async function lastingWork(options: LastingWorkOptions): Promise<LastingWork> {
   const { store, agent, authority, clock = systemClock, onFault } = options;
+  refuseAskers(agent);
   const rows = lastingRows(store, agent.name, clock);
   const minEverySeconds = options.minEverySeconds ?? 3_600;
 

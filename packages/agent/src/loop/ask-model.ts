@@ -6,12 +6,14 @@
  * nothing, and where a provider does not say what it used. A call that failed before the model said anything is charged nothing.
  */
 import type { ModelMessage } from "ai";
+import { estimatedTokens } from "../models/estimated-tokens.ts";
 import { costOf } from "../models/price.ts";
 import { annotateAnswer, chatSpan } from "../observe/spans.ts";
 import type { RunBudget } from "../turn/ports.ts";
-import { type StepResult, estimatedTokens, lengthAsked, modelStep } from "./model-step.ts";
+import { type StepResult, lengthAsked, modelStep } from "./model-step.ts";
 import type { Offered } from "./offered-tools.ts";
 import type { LoopOptions } from "./loop-options.ts";
+import type { Used, UsedSum } from "../usage/used.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** Throws what the budgets or the model threw. */
@@ -52,8 +54,10 @@ export async function askModel(options: LoopOptions, shown: Offered): Promise<St
       costMicros: undefined,
       outcome: "failed",
     });
+    const spent = cutShort(options, said);
+    if (spent.tokensIn + spent.tokensOut > 0) record.use(usedBy(options, model.name, spent));
     // The run ends for a reason of its own; a budget that cannot be written as well does not hide it.
-    await budget?.charge(cutShort(options, said)).catch(() => {});
+    await budget?.charge(spent).catch(() => {});
     throw error;
   }
   await untilAborted(context.signal, record.endParagraph());
@@ -73,7 +77,7 @@ export async function askModel(options: LoopOptions, shown: Offered): Promise<St
     costMicros,
     outcome: "answered",
   });
-  record.use(tokensIn, tokensOut, costMicros);
+  record.use(usedBy(options, step.model.name, { tokensIn, tokensOut, costMicros }));
   state.tokens += tokensIn + tokensOut;
   state.costMicros += costMicros ?? 0;
   if (budget)
@@ -82,6 +86,16 @@ export async function askModel(options: LoopOptions, shown: Offered): Promise<St
       budget.charge({ tokensIn, tokensOut, costMicros, toolCalls: step.calls.length }),
     );
   return step;
+}
+
+/** One call of a model, as who asked this agent is told of it. */
+function usedBy(
+  { agent }: LoopOptions,
+  model: string,
+  { tokensIn, tokensOut, costMicros }: Omit<UsedSum, "knownMicros">,
+): Used {
+  const cost = costMicros !== undefined && { costMicros };
+  return { agent, model, calls: 1, tokensIn, tokensOut, ...cost, accounts: [] };
 }
 
 /** What a call used that did not answer to its end. */

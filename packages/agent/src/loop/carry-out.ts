@@ -12,6 +12,7 @@ import { toolSpan } from "../observe/spans.ts";
 import type { ApprovalDecision, ToolOutcome } from "../tools/tool-source.ts";
 import { askFirst } from "./ask-first.ts";
 import { entryOf, log, refuse } from "./call-entry.ts";
+import { countUsed } from "./count-used.ts";
 import { guardedCards } from "./guarded-cards.ts";
 import { type LoopOptions, toolContext } from "./loop-options.ts";
 import type { Offered } from "./offered-tools.ts";
@@ -77,12 +78,7 @@ async function carry(
   for (const card of outcome.cards) record.emit({ event: "card", data: card });
   if (outcome.approval) record.emit({ event: "approval", data: outcome.approval });
   record.involve(outcome.agents ?? []);
-  if (outcome.tokens) {
-    const { input, output, costMicros } = outcome.tokens;
-    record.use(input, output, costMicros);
-    options.state.tokens += input + output;
-    options.state.costMicros += costMicros ?? 0;
-  }
+  if (outcome.used) await countUsed(options, outcome.used, watched);
   return outcome;
 }
 

@@ -9,7 +9,7 @@ import type { ResolvedModel } from "../models/resolve-model.ts";
 import type { Observe } from "../observe/agent-event.ts";
 import type { SpanOwner } from "../observe/spans.ts";
 import type { ToolContext, ToolSource } from "../tools/tool-source.ts";
-import type { RunBudget, TextGuard, ToolChooser } from "../turn/ports.ts";
+import type { AnswerRests, RunBudget, TextGuard, ToolChooser } from "../turn/ports.ts";
 import type { RunState } from "./run-state.ts";
 import type { TurnRecord } from "./turn-record.ts";
 
@@ -43,6 +43,8 @@ export type LoopEnd =
       readonly status: "done";
       /** False when a model was cut off: the answer is shown, and neither given again nor remembered. */
       readonly whole: boolean;
+      /** What the answer rests on, where the turn was asked to tell and it may be kept elsewhere. */
+      readonly rests?: AnswerRests;
       /** What is left to do once the answer is stored. Never throws. */
       readonly keep?: () => Promise<void>;
     }

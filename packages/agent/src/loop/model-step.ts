@@ -9,6 +9,7 @@
  */
 import { type ModelMessage, type ToolSet, isStepCount, jsonSchema, streamText, tool } from "ai";
 import type { JSONSchema7 } from "@ai-sdk/provider";
+import { estimatedTokens } from "../models/estimated-tokens.ts";
 import type { ResolvedModel } from "../models/resolve-model.ts";
 import { answeredBy } from "../models/speaker.ts";
 import type { OfferedTool } from "../tools/tool-source.ts";
@@ -93,11 +94,6 @@ export async function modelStep(request: StepRequest): Promise<StepResult> {
 /** What a provider says it used. Some say nothing; and what is no count must neither fill a budget again nor break it. */
 const counted = (tokens: number | undefined): number | undefined =>
   tokens !== undefined && Number.isSafeInteger(tokens) && tokens >= 0 ? tokens : undefined;
-
-const CHARACTERS_A_TOKEN = 4;
-
-/** About how many tokens a text has. */
-export const estimatedTokens = (characters: number): number => Math.ceil(characters / CHARACTERS_A_TOKEN);
 
 /** In characters. */
 export const lengthAsked = ({

@@ -3,6 +3,7 @@
  */
 import type { Approval, Card, Step, TurnEvent } from "../events.ts";
 import type { OutputGuard } from "../turn/ports.ts";
+import { type Used, gathered, sumOf } from "../usage/used.ts";
 
 export interface TurnRecord {
   readonly text: string;
@@ -14,8 +15,10 @@ export interface TurnRecord {
   readonly tokensOut: number;
   /** Millionths of a US dollar; undefined once a part of it is not known. */
   readonly costMicros: number | undefined;
+  /** What this agent and those that it asked used. */
+  readonly used: readonly Used[];
   /** Adds what a model used. */
-  use(tokensIn: number, tokensOut: number, costMicros: number | undefined): void;
+  use(used: Used): void;
   /** Sends an event on and keeps what of it belongs to the message. */
   emit(event: TurnEvent): void;
   /** A paragraph of its own, in words of ours. */
@@ -41,7 +44,7 @@ export function createTurnRecord(
   const cards: Card[] = [];
   const approvals = new Map<string, Approval>();
   const agents = new Set<string>([agent]);
-  const used = { in: 0, out: 0, cost: 0 as number | undefined };
+  let used: readonly Used[] = [];
 
   function append(added: string): void {
     if (added === "") return;
@@ -53,18 +56,19 @@ export function createTurnRecord(
 
   const record: TurnRecord = {
     get tokensIn() {
-      return used.in;
+      return sumOf(used).tokensIn;
     },
     get tokensOut() {
-      return used.out;
+      return sumOf(used).tokensOut;
     },
     get costMicros() {
-      return used.cost;
+      return sumOf(used).costMicros;
     },
-    use(tokensIn, tokensOut, costMicros) {
-      used.in += tokensIn;
-      used.out += tokensOut;
-      used.cost = used.cost === undefined || costMicros === undefined ? undefined : used.cost + costMicros;
+    get used() {
+      return used;
+    },
+    use(one) {
+      used = gathered([...used, one]);
     },
     get text() {
       return text;

@@ -69,6 +69,7 @@ export function agentMemory({ provider, scan, ...settings }: AgentMemoryOptions)
 
   return {
     provider,
+    versions: async (caller) => provider.versions?.(caller),
     recall,
     async remember(turn, answer) {
       if (!autoStore) return;

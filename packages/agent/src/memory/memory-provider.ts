@@ -85,6 +85,8 @@ export interface MemoryProvider {
   correct(caller: Caller, id: string, text: string): Promise<Memory>;
   /** Throws `not_found`. */
   delete(caller: Caller, id: string): Promise<void>;
+  /** Versions, by tag, that change with whatever a search may find for this caller; absent where nobody raises them. */
+  versions?(caller: Caller): Promise<Readonly<Record<string, string>> | undefined>;
   /** All of the caller's own, page by page. */
   exportOwner(caller: Caller): AsyncIterable<Memory>;
   /** Removes all that a person has here, and answers how many; for an erasure job, which decides whether it may. */

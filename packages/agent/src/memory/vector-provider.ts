@@ -10,7 +10,7 @@
  */
 import { type Caller, type Clock, isUuid, systemClock } from "@deputize/core";
 import { parseLabel } from "@deputize/guardrails/flow";
-import type { Store, Tx } from "@deputize/store";
+import { type Store, type Tx, readVersions } from "@deputize/store";
 import { z } from "zod";
 import type { Embedder } from "../embeddings/embedder.ts";
 import { hashedNgrams } from "../embeddings/hashed-embedder.ts";
@@ -165,6 +165,10 @@ export class VectorProvider implements MemoryProvider {
       return { ...memory, label: mine ? memory.label : SHARED_LABEL, score: Math.min(1, score) };
     });
   };
+
+  // What others share has no versions of this caller's.
+  versions: Required<MemoryProvider>["versions"] = async (caller) =>
+    this.#options.shared ? undefined : this.#store.asCaller(caller, (tx) => readVersions(tx, ["memories"]));
 
   list: MemoryProvider["list"] = async (caller, { limit, cursor } = {}) => {
     const size = memoriesAPage(limit);

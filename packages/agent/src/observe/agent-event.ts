@@ -6,6 +6,7 @@
  */
 import type { Direction } from "@deputize/guardrails";
 import type { StepStatus, TurnEnd } from "../events.ts";
+import type { Used } from "../usage/used.ts";
 
 /** What every record of a turn says. */
 export interface TurnIds {
@@ -43,6 +44,8 @@ export type AgentFact =
       readonly outcome: "answered" | "failed";
     }
   | { readonly kind: "tool_called"; readonly tool: string; readonly status: StepStatus; readonly ms: number }
+  /** Another agent used this for the turn. Its own records tell of it too, where it has any: no sum of both is right. */
+  | { readonly kind: "agent_used"; readonly used: Used }
   | { readonly kind: "cache_looked"; readonly result: "hit" | "miss" | "passed_by"; readonly ms: number }
   | { readonly kind: "memory_recalled"; readonly count: number; readonly ms: number }
   | GuardActed
@@ -76,4 +79,8 @@ export type Said = () => {
 export type Observe = (fact: AgentFact, said?: Said) => void;
 
 /** Told of each record. It returns at once; what it throws is dropped, since watching is no reason to fail. */
-export type AgentObserver = (event: AgentEvent, said?: Said) => void;
+export interface AgentObserver {
+  (event: AgentEvent, said?: Said): void;
+  /** The id of the account that it keeps of what is used, the same wherever that is kept; for agents that are asked by others. */
+  account?(): Promise<string>;
+}

@@ -44,6 +44,10 @@ export const EVERY_KIND: readonly AgentFact[] = [
   { kind: "cache_looked", result: "passed_by", ms: 2 },
   called("openai:gpt-5-mini"),
   { ...called("openai:gpt-5-mini"), outcome: "failed" } as AgentFact,
+  {
+    kind: "agent_used",
+    used: { agent: "prices", model: "openai:gpt-5-mini", calls: 1, tokensIn: 9, tokensOut: 3, accounts: [] },
+  },
   { kind: "tool_called", tool: "find_orders", status: "done", ms: 40 },
   { kind: "tool_called", tool: "cancel_order", status: "failed", ms: 41 },
   { kind: "guard_acted", direction: "tool_result", action: "redacted", type: "EMAIL_ADDRESS", count: 1 },

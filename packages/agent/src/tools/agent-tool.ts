@@ -8,6 +8,7 @@
  */
 import { isDeputizeError } from "@deputize/core";
 import { z } from "zod";
+import type { TurnAccount } from "../agent-types.ts";
 import type { TurnResult } from "../events.ts";
 import type { BuiltAgent } from "../build-agent.ts";
 import { createCaller } from "../identity/agent-caller.ts";
@@ -21,6 +22,11 @@ export interface AgentToolOptions {
   /** `ask_<agent>` unless set. */
   readonly name?: string;
   readonly description?: string;
+  /**
+   * Its data is in the database that this agent's cache asks for versions, so that an answer made with it may be kept. False unless
+   * set: the versions of two databases say nothing to each other.
+   */
+  readonly sameData?: boolean;
 }
 
 /** Lets another agent ask `agent`. */
@@ -45,11 +51,18 @@ export function agentTool(agent: BuiltAgent, options: AgentToolOptions = {}): Lo
     name: options.name ?? `ask_${agent.name.replaceAll("-", "_")}`,
     description: options.description ?? `Asks the agent ${agent.name}. ${agent.description}`.trim(),
     input: z.strictObject({ message: z.string().trim().min(1).max(MESSAGE_MAX) }),
+    asks: [agent.name],
+    unpriced: agent.core.unpriced,
     async call({ args, approval }, context): Promise<ToolOutcome> {
+      let account: TurnAccount | undefined;
       const common = { caller: await callerFor(context), signal: context.signal };
       const personConversationId = context.personConversationId ?? context.conversationId;
       const same = {
         personConversationId,
+        onAccount: (told: TurnAccount) => {
+          account = told;
+        },
+        ...(context.costMustBeKnown && { costMustBeKnown: true }),
         ...(context.correlationId !== undefined && { correlationId: context.correlationId }),
       };
       const result = approval
@@ -68,13 +81,19 @@ export function agentTool(agent: BuiltAgent, options: AgentToolOptions = {}): Lo
               ...same,
             },
           });
-      return outcomeOf(agent, result, context);
+      return outcomeOf(agent, result, context, account, options.sameData === true);
     },
   };
 }
 
 /** What the nested turn was, as the outcome of a call. */
-function outcomeOf(agent: BuiltAgent, result: TurnResult, context: ToolContext): ToolOutcome {
+function outcomeOf(
+  agent: BuiltAgent,
+  result: TurnResult,
+  context: ToolContext,
+  account: TurnAccount | undefined,
+  sameData: boolean,
+): ToolOutcome {
   for (const step of result.steps) context.emit({ event: "tool", data: step });
   const pending = result.approvals.findLast((one) => one.status === "pending");
   const common = {
@@ -83,11 +102,15 @@ function outcomeOf(agent: BuiltAgent, result: TurnResult, context: ToolContext):
     resource: `agent:${agent.name}`,
     steps: result.steps,
     agents: result.agents_involved,
-    tokens: {
-      input: result.tokens_in,
-      output: result.tokens_out,
-      ...(result.cost_micros !== undefined && { costMicros: result.cost_micros }),
-    },
+    ...(account && { used: account.used }),
+    ...(sameData &&
+      account?.rests && {
+        reads: {
+          effect: "read" as const,
+          ...account.rests,
+          ...(agent.audience !== undefined && { audiences: [agent.audience] }),
+        },
+      }),
   };
   if (result.status === "waiting" && pending) {
     return { status: "waiting", content: { waits: pending.summary }, approval: pending, ...common };

@@ -17,6 +17,10 @@ export interface LocalTool {
   readonly input: z.ZodType | ((context: ToolContext) => z.ZodType);
   /** Who reads what it is given; nobody but the person unless said. */
   readonly sends?: Destination;
+  /** Agents that it asks. */
+  readonly asks?: readonly string[];
+  /** Agents that it asks whose work costs something that nobody can tell. */
+  readonly unpriced?: readonly string[];
   /** False hides the tool from this caller. */
   readonly available?: (context: ToolContext) => boolean | Promise<boolean>;
   call(call: ToolCall, context: ToolContext): Promise<ToolOutcome>;
@@ -28,6 +32,8 @@ export function localTools(name: string, tools: readonly LocalTool[]): ToolSourc
     typeof tool.input === "function" ? tool.input(context) : tool.input;
   return {
     name,
+    asks: tools.flatMap(({ asks = [] }) => asks),
+    unpriced: tools.flatMap(({ unpriced = [] }) => unpriced),
     async list(context) {
       const shown = await Promise.all(tools.map(async (tool) => (await tool.available?.(context)) ?? true));
       return tools

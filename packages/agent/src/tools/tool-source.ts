@@ -8,6 +8,7 @@ import type { JSONSchema7 } from "@ai-sdk/provider";
 import type { Approval, Card, Step, TurnEvent } from "../events.ts";
 import type { ArgumentSource } from "../loop/provenance.ts";
 import type { Reads } from "../turn/ports.ts";
+import type { Used } from "../usage/used.ts";
 
 /** Gives tokens for one caller's hops; a new one for each request to the agent. */
 export interface AgentAuthority {
@@ -64,6 +65,8 @@ export interface ToolContext {
   readonly signal: AbortSignal;
   /** The run survives its process, so a call may be sent again under its own id: whoever has carried it out does not do so again. */
   readonly lasting?: boolean;
+  /** The run is bounded in money: whoever cannot tell what its work costs does not begin it. */
+  readonly costMustBeKnown?: boolean;
   /** Passes on what happens inside of a call: `tool`, `card` and `approval` events of a called agent. */
   emit(event: TurnEvent): void;
 }
@@ -84,8 +87,8 @@ export interface ToolOutcome {
   readonly steps?: readonly Step[];
   /** Agents that worked inside of the call. */
   readonly agents?: readonly string[];
-  /** What called agents used; `costMicros` where all of it has a price. They count against the limits of the run. */
-  readonly tokens?: { readonly input: number; readonly output: number; readonly costMicros?: number };
+  /** What called agents used, where that is to be believed. It counts against the limits of the run, and in its accounts. */
+  readonly used?: readonly Used[];
   /** What is to be found in the content, in words: `product reviews`. */
   readonly holds?: string;
   /** What the result was made of, where the server says so. */
@@ -94,6 +97,10 @@ export interface ToolOutcome {
 
 export interface ToolSource {
   readonly name: string;
+  /** Agents that its tools ask. What these do has ids of their own making, so an agent with such tools takes no part in lasting work. */
+  readonly asks?: readonly string[];
+  /** Agents behind its tools whose work costs something that nobody can tell; an agent that is bounded in money takes none. */
+  readonly unpriced?: readonly string[];
   /** The tools that this caller may use now. Throws when it cannot tell; nothing is offered then. */
   list(context: ToolContext): Promise<readonly OfferedTool[]>;
   /** Performs one call. A refusal is an outcome; it throws only when the run must end. */

@@ -26,6 +26,10 @@ export interface AgentRuntime {
   readonly approvals: ToolApprovals | undefined;
   readonly sources: readonly ToolSource[];
   readonly room: ConversationRoom;
+  /** As `Agent.unpriced`. */
+  readonly unpriced: readonly string[];
+  /** Its own limits count money. */
+  readonly costMustBeKnown: boolean;
   /** What runs in this process, by run. */
   readonly active: Map<string, { readonly lifeline: Lifeline; readonly result: Promise<TurnResult> }>;
   instructionsFor(caller: Caller): string;
@@ -47,6 +51,15 @@ export function agentRuntime(options: AgentOptions): AgentRuntime {
     throw new DeputizeError("config_invalid", "the limit `costMicros` needs a model with a `price`");
   }
   options.budgets?.accepts?.(options.model);
+  const unpricedTools = options.toolSources.flatMap(({ unpriced = [] }) => unpriced);
+  const costMustBeKnown = limits.costMicros !== undefined || options.budgets?.needsCost === true;
+  if (costMustBeKnown && unpricedTools.length > 0) {
+    throw new DeputizeError(
+      "config_invalid",
+      `a limit of money needs the price of all that is asked, and nobody can tell what ${unpricedTools.join(", ")} costs; give the model of that agent its \`price\`, or say who pays (\`account\`, \`paidBy\`)`,
+    );
+  }
+  const unpriced = [...(priceKnown(options.model) ? [] : [name]), ...unpricedTools];
   const approvals = options.approvals && toolApprovals(options.approvals, clock);
   const instructionsFor = (caller: Caller): string =>
     composeInstructions(
@@ -55,5 +68,16 @@ export function agentRuntime(options: AgentOptions): AgentRuntime {
     );
   const sources = [declineTool(audit), ...options.toolSources];
   const room = options.conversations.open(name, clock);
-  return { options, clock, limits, approvals, sources, room, active: new Map(), instructionsFor };
+  return {
+    options,
+    clock,
+    limits,
+    approvals,
+    sources,
+    room,
+    unpriced,
+    costMustBeKnown,
+    active: new Map(),
+    instructionsFor,
+  };
 }

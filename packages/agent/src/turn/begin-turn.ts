@@ -44,6 +44,7 @@ export async function begin(runtime: AgentRuntime, request: TurnRequest): Promis
       detail: { field: "message" },
     });
   }
+  if (runOptions.costMustBeKnown && runtime.unpriced.length > 0) throw costUnknown(runtime.unpriced);
   const scanned = await scan(runtime, message, caller);
   const own = caller.actors.length === 0 ? privateLabel(caller.subject, "person") : UNKNOWN_LABEL;
   const label = runOptions.inputLabel ?? own;
@@ -70,6 +71,7 @@ export async function begin(runtime: AgentRuntime, request: TurnRequest): Promis
     refusal,
     acted,
     decision: undefined,
+    alone: claimed.history.length === 0,
     ...where(request),
   });
 }
@@ -89,17 +91,36 @@ export async function beginResumption(runtime: AgentRuntime, request: ResumeRequ
     });
     throw error;
   }
-  const drive = { ...request, run: row, state, turn: undefined, refusal: undefined, acted: [] };
+  const drive = { ...request, run: row, state, turn: undefined, refusal: undefined, acted: [], alone: false };
   return start(runtime, { ...drive, decision: request.decision, ...where(request) });
 }
 
 const where = (
   request: TurnRequest | ResumeRequest,
-): Pick<Drive, "signal" | "requestId" | "correlationId" | "onLabel" | "personConversationId" | "steps"> => ({
+): Pick<
+  Drive,
+  | "signal"
+  | "requestId"
+  | "correlationId"
+  | "onLabel"
+  | "onAccount"
+  | "costMustBeKnown"
+  | "personConversationId"
+  | "steps"
+> => ({
   signal: request.signal,
   onLabel: request.runOptions?.onLabel,
+  onAccount: request.runOptions?.onAccount,
+  costMustBeKnown: request.runOptions?.costMustBeKnown ?? false,
   correlationId: request.runOptions?.correlationId,
   personConversationId: request.runOptions?.personConversationId,
   steps: request.runOptions && "steps" in request.runOptions ? request.runOptions.steps : undefined,
   requestId: request.runOptions?.requestId ?? currentContext()?.requestId ?? "none",
 });
+
+const costUnknown = (agents: readonly string[]): DeputizeError =>
+  new DeputizeError(
+    "limit_exceeded",
+    `nobody can tell what ${agents.join(", ")} costs, and whoever asks is bounded in money; nothing was done`,
+    { detail: { budget: "run.costMicros" } },
+  );

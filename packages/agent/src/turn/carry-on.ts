@@ -1,6 +1,7 @@
 /** Lasting runs: begun, or carried on with from the last step that was stored, by whichever process has them. */
 import { DeputizeError } from "@deputize/core";
 import type { CarriedOn, LastingRequest } from "../agent-types.ts";
+import { refuseAskers } from "../lasting/ask-nobody.ts";
 import { AUTHORITY_ENDED } from "../loop/carry-out.ts";
 import { loadState, newState } from "../loop/run-state.ts";
 import type { AgentRuntime } from "./agent-runtime.ts";
@@ -14,6 +15,7 @@ export async function carryOn(
   { caller, authority, message, inputLabel, decided, ...key }: LastingRequest,
 ): Promise<CarriedOn> {
   const { options, room } = runtime;
+  refuseAskers({ name: options.name, asks: options.toolSources.flatMap(({ asks = [] }) => asks) });
   const { lasting } = room;
   if (!lasting) {
     throw new DeputizeError("config_invalid", "lasting work needs a `PostgresConversationStore`");
@@ -49,6 +51,9 @@ export async function carryOn(
     requestId: "none",
     correlationId: undefined,
     onLabel: undefined,
+    onAccount: undefined,
+    costMustBeKnown: false,
+    alone: false,
     personConversationId: undefined,
     lasting: true,
   });

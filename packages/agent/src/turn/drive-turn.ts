@@ -6,7 +6,7 @@
 import { auditEvent } from "@deputize/audit";
 import { type Caller, isDeputizeError, withCaller } from "@deputize/core";
 import type { Label } from "@deputize/guardrails/flow";
-import type { AgentOptions } from "../agent-types.ts";
+import type { AgentOptions, TurnAccount } from "../agent-types.ts";
 import type { RunKey } from "../conversations/conversation-store.ts";
 import type { TurnEvent, TurnResult } from "../events.ts";
 import { type EventChannel, createEventChannel } from "../loop/event-channel.ts";
@@ -46,6 +46,11 @@ export interface Drive {
   readonly requestId: string;
   readonly correlationId: string | undefined;
   readonly onLabel: ((label: Label) => void) | undefined;
+  readonly onAccount: ((account: TurnAccount) => void) | undefined;
+  /** Whoever asks is bounded in money. */
+  readonly costMustBeKnown: boolean;
+  /** Nothing was said in its conversation before. */
+  readonly alone: boolean;
   readonly personConversationId: string | undefined;
   /** Fewer model calls than the agent's own limit. */
   readonly steps?: number | undefined;
@@ -125,6 +130,7 @@ async function work(
         }),
         signal: lifeline.signal,
         ...(drive.lasting && { lasting: true }),
+        ...((drive.costMustBeKnown || runtime.costMustBeKnown) && { costMustBeKnown: true }),
       },
       state,
       record,
@@ -139,7 +145,13 @@ async function work(
     };
     const turn = drive.turn && { ...drive.turn, signal: lifeline.signal };
     end = turn
-      ? await runTurn({ layers: options, loop, turn, modelName: options.model.name })
+      ? await runTurn({
+          layers: options,
+          loop,
+          turn,
+          modelName: options.model.name,
+          rests: drive.alone && drive.onAccount !== undefined,
+        })
       : await runLoop(loop, await offer(loop), drive.decision);
     await untilAborted(lifeline.signal, record.release());
     if (end.status === "waiting") {

@@ -9,6 +9,7 @@ import type { ResolvedModel } from "../models/resolve-model.ts";
 import type { Card, Step } from "../events.ts";
 import type { GuardActed } from "../observe/agent-event.ts";
 import type { OfferedTool, ToolSource } from "../tools/tool-source.ts";
+import type { Used } from "../usage/used.ts";
 
 /** The turn that a layer is asked about. */
 export interface Turn {
@@ -71,6 +72,8 @@ export interface Recalled {
 }
 
 export interface TurnMemory {
+  /** Versions of all that a recall may find for this caller; undefined where nobody raises them. Taken before the recall. */
+  versions?(caller: Caller): Promise<Readonly<Record<string, string>> | undefined>;
   recall(turn: Turn): Promise<Recalled | undefined>;
   /** After the turn's answer was stored. */
   remember(turn: Turn, answer: { readonly text: string; readonly label: Label }): Promise<void>;
@@ -106,13 +109,18 @@ export interface Reads {
   readonly versions?: Readonly<Record<string, string>>;
   /** Until when the result holds, in epoch milliseconds; absent where time alone does not end it. */
   readonly validUntilMs?: number;
+  /** Agents that were asked for it: whoever may not ask them any more is not given it again. */
+  readonly audiences?: readonly string[];
   /** Of the result. */
   readonly label: Label;
 }
 
+/** What an answer rests on, for whoever keeps it: while the versions are these, and time has not come, it holds. */
+export type AnswerRests = Pick<Reads, "validUntilMs" | "audiences"> & Required<Pick<Reads, "versions">>;
+
 /** A look into the cache, taken before anything is read for the answer. */
 export interface CacheLook {
-  readonly hit: CachedAnswer | undefined;
+  readonly hit: (CachedAnswer & { readonly rests?: AnswerRests }) | undefined;
   /** Keeps the answer where that is allowed. */
   store(answer: FreshAnswer): Promise<void>;
 }
@@ -136,9 +144,15 @@ export interface RunBudget {
     readonly costMicros: number | undefined;
     readonly toolCalls: number;
   }): Promise<void>;
+  /** What agents that were asked used, where it is not counted here already; also past the limit. Throws `unavailable`. */
+  add?(used: readonly Used[]): Promise<void>;
 }
 
 export interface Budgets {
+  /** It counts money, so the cost of all that is asked must be known. */
+  readonly needsCost?: boolean;
+  /** Ids of what it counts in, the same wherever that is counted. Throws `unavailable`. */
+  accounts?(): Promise<readonly string[]>;
   /** Asked once, at the agent's start. Throws `config_invalid` for a model that it cannot account for. */
   accepts?(model: ResolvedModel): void;
   open(turn: Pick<Turn, "caller" | "agent" | "runId">): Promise<RunBudget>;

@@ -13,7 +13,8 @@ import type { LoopEnd, LoopOptions } from "../loop/loop-options.ts";
 import { offer, runLoop } from "../loop/run-loop.ts";
 import { untilAborted } from "../loop/until-aborted.ts";
 import { PREFACE } from "../memory/recalled-text.ts";
-import type { AnswerCache, CacheLook, Recalled, Turn, TurnMemory } from "./ports.ts";
+import { joinReads, keepable } from "../cache/what-is-kept.ts";
+import type { AnswerCache, AnswerRests, CacheLook, Recalled, Turn, TurnMemory } from "./ports.ts";
 
 export interface TurnLayers {
   readonly cache?: AnswerCache;
@@ -25,15 +26,19 @@ export interface TurnWork {
   readonly loop: LoopOptions;
   readonly turn: Turn;
   readonly modelName: string;
+  /** Tell what the answer rests on: nothing but the message and data was there to answer from. */
+  readonly rests: boolean;
 }
 
 /** Runs a new turn to its end, or until a person must decide. */
-export async function runTurn({ layers, loop, turn, modelName }: TurnWork): Promise<LoopEnd> {
+export async function runTurn({ layers, loop, turn, modelName, rests }: TurnWork): Promise<LoopEnd> {
   const { state, record } = loop;
   const observe = loop.observe;
   const timed = timer(loop);
   let stored = false;
 
+  // Before the recall, which a memory that is added meanwhile must end.
+  const remembered = rests ? await restsOnMemory(layers.memory, turn) : undefined;
   const recalled = await timed(
     "memory",
     () => layers.memory && recallGuarded(layers.memory, turn, loop),
@@ -41,18 +46,12 @@ export async function runTurn({ layers, loop, turn, modelName }: TurnWork): Prom
       layers.memory && { kind: "memory_recalled", count: found?.count ?? 0, ms },
   );
   if (recalled) remind(loop, recalled);
+  const beside = recalled ? undefined : remembered;
 
   const offered = await offer(loop);
   const look = await timed(
     "cache",
-    () =>
-      layers.cache?.look(turn, {
-        model: modelName,
-        instructions: loop.instructions,
-        tools: [...offered.values()].map(({ tool }) => tool),
-        context: state.messages.slice(0, -1),
-        label: state.label,
-      }),
+    () => layers.cache && lookPermitted(layers.cache),
     (found, ms): AgentFact | undefined =>
       layers.cache && {
         kind: "cache_looked",
@@ -64,11 +63,28 @@ export async function runTurn({ layers, loop, turn, modelName }: TurnWork): Prom
     state.label = joinLabels(state.label, look.hit.label);
     record.emit({ event: "delta", data: { text: look.hit.text } });
     for (const card of look.hit.cards) record.emit({ event: "card", data: card });
-    return { status: "done", whole: true };
+    return { status: "done", whole: true, ...restsOn([look.hit.rests, beside]) };
   }
 
   const end = await runLoop(loop, offered);
-  return end.status === "done" && end.whole ? { ...end, keep: () => keep(layers, look) } : end;
+  if (end.status !== "done" || !end.whole) return end;
+  const { text, cards, steps } = record;
+  const read = keepable({ text, cards, steps, label: state.label, reads: state.reads });
+  return { ...end, ...restsOn([read, beside]), keep: () => keep(layers, look) };
+
+  /** An answer that other agents helped to make is known only to who may ask them now. */
+  async function lookPermitted(cache: AnswerCache): Promise<CacheLook | undefined> {
+    const found = await cache.look(turn, {
+      model: modelName,
+      instructions: loop.instructions,
+      tools: [...offered.values()].map(({ tool }) => tool),
+      context: state.messages.slice(0, -1),
+      label: state.label,
+    });
+    const { audiences = [] } = found?.hit?.rests ?? {};
+    if (found && !(await mayAsk(loop, audiences))) return { ...found, hit: undefined };
+    return found;
+  }
 
   /** After the answer was stored. */
   async function keep(kept: TurnLayers, asked: CacheLook | undefined): Promise<void> {
@@ -102,6 +118,38 @@ export async function runTurn({ layers, loop, turn, modelName }: TurnWork): Prom
       return result;
     };
   }
+}
+
+/** Whether the authority gives tokens for all of these; each turn asks anew. */
+async function mayAsk({ context }: LoopOptions, audiences: readonly string[]): Promise<boolean> {
+  try {
+    await Promise.all(audiences.map((audience) => context.authority.tokenFor(audience)));
+    return true;
+  } catch (error) {
+    if (isDeputizeError(error, "grant_revoked") || isDeputizeError(error, "invalid_token")) throw error;
+    return false;
+  }
+}
+
+/** Nothing that the memory could have told, or versions that end with any change of it; undefined where nobody can tell. */
+async function restsOnMemory(memory: TurnMemory | undefined, turn: Turn): Promise<AnswerRests | undefined> {
+  if (!memory) return { versions: {} };
+  try {
+    const asked = memory.versions?.(turn.caller);
+    const versions = asked && (await untilAborted(turn.signal, asked));
+    return versions && { versions };
+  } catch {
+    turn.signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** All of these together; nothing where one of them cannot be told, or two saw one tag in two versions. */
+function restsOn(all: readonly (AnswerRests | undefined)[]): { readonly rests?: AnswerRests } {
+  const known = all.filter((one) => one !== undefined);
+  const joined = known.length === all.length ? joinReads(known) : undefined;
+  // Who may ask those that were asked, whoever keeps it elsewhere cannot find out.
+  return joined && (joined.audiences ?? []).length === 0 ? { rests: joined } : {};
 }
 
 /** Memories pass the guard as what a tool answers does; what it refuses is not recalled. */

@@ -16,6 +16,7 @@ import { dumpState } from "../loop/run-state.ts";
 import type { TurnRecord } from "../loop/turn-record.ts";
 import type { Observe } from "../observe/agent-event.ts";
 import { annotateUsage } from "../observe/spans.ts";
+import { accountedIn, gathered } from "../usage/used.ts";
 import type { AgentRuntime } from "./agent-runtime.ts";
 import type { Drive } from "./drive-turn.ts";
 
@@ -80,6 +81,11 @@ export async function settle(
   };
   const problem = failure === undefined ? undefined : toProblem(failure, drive.requestId);
   drive.onLabel?.(label);
+  if (drive.onAccount) {
+    const rests = end.status === "done" && status === "done" ? end.rests : undefined;
+    const used = accountedIn(record.used, await accountsOf(options));
+    drive.onAccount({ used: gathered(used), ...(rests && { rests }) });
+  }
   events.push({ event: "metadata", data: metadata });
   if (problem) events.push({ event: "error", data: problem });
   events.push({
@@ -100,6 +106,16 @@ export async function settle(
     label,
     ...(problem && { problem }),
   };
+}
+
+/** What has counted all this already. What cannot say so is asked to count once more by whoever hears of it. */
+async function accountsOf({ budgets, observers = [] }: AgentOptions): Promise<readonly string[]> {
+  const asked = [
+    budgets?.accounts?.(),
+    ...observers.map((observer) => observer.account?.().then((id) => [id])),
+  ];
+  const told = await Promise.allSettled(asked);
+  return told.flatMap((one) => (one.status === "fulfilled" ? (one.value ?? []) : []));
 }
 
 function report({ onFault }: AgentOptions, error: unknown, run: RunKey): void {

@@ -105,6 +105,9 @@ describe("the usage ledger", () => {
       "DELETE FROM agent.usage",
       "INSERT INTO agent.usage SELECT * FROM agent.usage",
       "SELECT agent.erase_usage('default', gen_random_uuid())",
+      "SELECT agent.add_usage('default', gen_random_uuid(), 'x', '2026-01-01', '[]')",
+      "DELETE FROM agent.erased",
+      "SELECT * FROM agent.usage_ledger",
     ])
       await expect(store.asCaller(alice, (tx) => tx.query(statement), { readOnly: false })).rejects.toThrow();
     const less = JSON.stringify([
@@ -121,7 +124,7 @@ describe("the usage ledger", () => {
       },
     ]);
     await store.transaction("app", (tx) =>
-      tx.query("SELECT agent.add_usage('default', $1, 'order-management', $2, $3::jsonb)", [
+      tx.query("SELECT agent.add_usage('default', $1, 'order-management', $2, $3::jsonb, now())", [
         alice.subject,
         new Date().toISOString().slice(0, 10),
         less,

@@ -4,6 +4,7 @@
  * A tool's tokens are its share of the call of the model that asked for it, in equal parts among what that call asked for.
  */
 import type { AgentFact } from "../observe/agent-event.ts";
+import type { Used } from "./used.ts";
 
 export interface UsageLine {
   readonly kind: "turn" | "model" | "tool";
@@ -38,6 +39,12 @@ const NOTHING: Amounts = {
 };
 const COUNTS = Object.keys(NOTHING) as readonly (keyof Amounts)[];
 const NAME_MAX = 200;
+
+/** What another agent used for the turn, as a line of that agent's. */
+export function lineOf({ model, calls, tokensIn, tokensOut, costMicros }: Used): UsageLine {
+  const line = { kind: "model", name: model.slice(0, NAME_MAX), calls, tokensIn, tokensOut } as const;
+  return { ...NOTHING, ...line, costMicros: costMicros ?? 0, unpriced: costMicros === undefined ? calls : 0 };
+}
 
 export function usageTally(): UsageTally {
   const lines = new Map<string, UsageLine>();

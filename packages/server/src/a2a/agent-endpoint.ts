@@ -47,6 +47,11 @@ export interface AgentEndpointOptions {
    * stops at once, and messages that ask not to wait are refused.
    */
   readonly lingerMs?: number;
+  /**
+   * Who is told what an answer cost and which versions of data it rests on: agents of yours that act for the person, by
+   * `caller.actors`. Nobody unless told.
+   */
+  readonly accountsTo?: (caller: Caller) => boolean;
   readonly clock?: Clock;
   /** Hears of faults with the request id; callers are told only that there was one. */
   readonly onFault?: (error: unknown, requestId: string) => void;
@@ -107,6 +112,7 @@ export function agentEndpoint(options: AgentEndpointOptions): AgentEndpoint {
   const card = signed(agentCard(about));
   const extended = card.capabilities?.extendedAgentCard ? signed(agentCard(about, "extended")) : undefined;
   const clock = options.clock ? { clock: options.clock } : {};
+  const accounts = options.accountsTo ? { accountsTo: options.accountsTo } : {};
   const fault = options.onFault ? { onFault: options.onFault } : {};
   const tasks = withoutInternals(
     options.store
@@ -118,7 +124,7 @@ export function agentEndpoint(options: AgentEndpointOptions): AgentEndpoint {
   const handler = new DefaultRequestHandler(
     card,
     tasks,
-    createExecutor({ agent, runs, ...clock, ...fault, stillAtWork: tasks.stillAtWork }),
+    createExecutor({ agent, runs, ...clock, ...fault, ...accounts, stillAtWork: tasks.stillAtWork }),
     createEventBuses(),
     undefined,
     undefined,

@@ -7,6 +7,8 @@
  * specialist gave it; a missing label is untrusted and readable by nobody [SR-07]. The context id is the
  * conversation, so a follow-up keeps its subject (SH-D32). A specialist whose card is to be checked is asked nothing, and no token is
  * fetched for it, before its card holds: signed by whoever is trusted, of that name, and for that address.
+ * What it says of its cost, and of what its answer rests on, counts only where the configuration says so; numbers that cannot be so
+ * count as a cost that nobody knows.
  * Does not: trust the specialist. Steps, cards and approvals of one of ours are passed on to be shown, after parsing; of another's
  * agent none are, and its answer is untrusted whatever label it has.
  */
@@ -19,13 +21,14 @@ import {
   type ToolOutcome,
   type ToolSource,
   bearerFetch,
+  estimatedUse,
 } from "@deputize/agent";
 import { type Caller, type Clock, DeputizeError, isDeputizeError, systemClock } from "@deputize/core";
 import { z } from "zod";
 import { A2A_VERSION, agentCard } from "./card.ts";
 import { type CardTrust, type CardVerifier, cardVerifier } from "./card-trust.ts";
 import { fetchAgentCard } from "./fetch-card.ts";
-import { message, personPart, resumePart, textPart, turnPartsOf } from "./parts.ts";
+import { COST_MUST_BE_KNOWN, message, personPart, resumePart, textPart, turnPartsOf } from "./parts.ts";
 import { bounded, createAnswer, refusal } from "./specialist-answer.ts";
 
 export interface Specialist {
@@ -42,7 +45,19 @@ export interface Specialist {
    * somebody else says is untrusted whatever it says of it, and no card of theirs stands where a person decides.
    */
   readonly ours?: boolean;
+  /** What it says that it used is counted for the person: for one of ours. False unless set. */
+  readonly account?: boolean;
+  /**
+   * With `account`: its data is in the database that this agent's cache asks for versions, so that an answer made with it may be kept
+   * until somebody writes there. False unless set: the versions of two databases say nothing to each other.
+   */
+  readonly sameData?: boolean;
+  /** Its work costs you nothing, so that it may be asked where money is bounded, without `account`. */
+  readonly paidBy?: "them";
 }
+
+/** Whether labels, steps and cards of it count. */
+const isOurs = ({ ours, trust }: Specialist): boolean => ours ?? trust === undefined;
 
 export interface SpecialistToolsOptions {
   readonly specialists: readonly Specialist[];
@@ -67,12 +82,19 @@ const Arguments = z.strictObject({
   message: z.string().trim().min(1).max(8000),
 });
 
-/** A tool source with one tool. Throws `config_invalid` when two specialists share a name, and for trust in nobody. */
+/** A tool source with one tool. Throws `config_invalid` when two specialists share a name, for trust in nobody, and for the account of an agent of somebody else. */
 export function specialistTools(options: SpecialistToolsOptions): ToolSource {
   const byName = new Map(options.specialists.map((s) => [s.name, s]));
   if (byName.size !== options.specialists.length) {
     throw new DeputizeError("config_invalid", "specialists need names of their own");
   }
+
+  for (const one of options.specialists)
+    if (one.account && !isOurs(one))
+      throw new DeputizeError(
+        "config_invalid",
+        `what ${one.name} says that it used counts only with \`ours: true\``,
+      );
 
   const cards = checkedCards(options);
 
@@ -96,6 +118,9 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
 
   return {
     name: "specialists",
+    asks: [...byName.keys()],
+    // Those with `account` say it themselves, before they begin.
+    unpriced: options.specialists.flatMap((one) => (one.account || one.paidBy === "them" ? [] : [one.name])),
 
     async list(context) {
       const specialists = await allowed(context);
@@ -139,7 +164,9 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
           return { ...refusal("refused", `there is no agent ${specialist.name} for this person`), resource };
         }
         const why = isDeputizeError(error) ? error.message : `${specialist.name} could not be reached`;
-        return { ...refusal("failed", why), resource };
+        // It may have worked, and nobody says what that cost.
+        const used = specialist.account && { used: [estimatedUse(specialist.name, "", "")] };
+        return { ...refusal("failed", why), ...used, resource };
       }
     },
   };
@@ -168,7 +195,12 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
     }
     const request = {
       tenant: "",
-      message: message(parts, { role: "user", contextId, ...(taskId !== undefined && { taskId }) }),
+      message: message(parts, {
+        role: "user",
+        contextId,
+        ...(taskId !== undefined && { taskId }),
+        ...(context.costMustBeKnown && { metadata: COST_MUST_BE_KNOWN }),
+      }),
       configuration: {
         acceptedOutputModes: ["text/plain", "application/json"],
         taskPushNotificationConfig: undefined,
@@ -176,8 +208,7 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
       },
       metadata: undefined,
     };
-    const { ours = specialist.trust === undefined } = specialist;
-    const answer = createAnswer(specialist.name, context, ours);
+    const answer = createAnswer({ ...specialist, ours: isOurs(specialist) }, text, context);
     for await (const event of client.sendMessageStream(request, settings)) answer.take(event);
     context.signal.throwIfAborted();
     return answer.outcome();

@@ -18,8 +18,9 @@ import {
   type RequestContext,
   type ServerCallContext,
 } from "@a2a-js/sdk/server";
-import type { Agent, Approval, TurnEvent } from "@deputize/agent";
+import type { Agent, Approval, RunOptions, TurnAccount, TurnEvent } from "@deputize/agent";
 import {
+  type Caller,
   type Clock,
   DeputizeError,
   isDeputizeError,
@@ -31,6 +32,8 @@ import {
 import { type Label, UNKNOWN_LABEL } from "@deputize/guardrails/flow";
 import { type AgentCall, callOf, taskOwner } from "./owner.ts";
 import {
+  accountMetadata,
+  costMustBeKnown,
   message,
   personOf,
   resumeOf,
@@ -50,6 +53,8 @@ export interface ExecutorOptions {
   readonly stillAtWork?: (taskId: string, context: ServerCallContext) => Promise<boolean>;
   /** How long an agent that was asked to stop may take; 10,000 ms unless set. */
   readonly graceMs?: number;
+  /** Who is told what an answer cost and rests on; nobody unless told. */
+  readonly accountsTo?: (caller: Caller) => boolean;
   readonly clock?: Clock;
   /** Hears of faults; callers are told only that there was one. */
   readonly onFault?: (error: unknown, requestId: string) => void;
@@ -74,9 +79,14 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
     const run = runs.begin(taskOwner(call.caller), taskId, call.hold);
     const asking = askElsewhere(taskId, request.context);
 
+    // What was used until now; nothing, as long as the agent says nothing.
+    let account: TurnAccount = { used: [] };
+    const told = options.accountsTo?.(call.caller) === true;
     const publishStatus = (state: TaskState, note?: Message): void => {
       const status: TaskStatus = { state, message: note, timestamp: new Date(clock.nowMs()).toISOString() };
-      bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status, metadata: undefined }));
+      const ended = told && state !== TaskState.TASK_STATE_WORKING;
+      const metadata = ended ? accountMetadata(account) : undefined;
+      bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status, metadata }));
     };
     const say = (parts: Part[], transient: boolean): Message => ({
       ...message(parts, { role: "agent", contextId, taskId }),
@@ -104,7 +114,11 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
       const onLabel = (final: Label): void => {
         label = final;
       };
-      const played = forward(start(call, request, run.signal, onLabel), turn, (part) => {
+      const onAccount = (final: TurnAccount): void => {
+        account = final;
+      };
+      const hear = { onLabel, ...(told && { onAccount }) };
+      const played = forward(start(call, request, run.signal, hear), turn, (part) => {
         publishStatus(TaskState.TASK_STATE_WORKING, say([turnPart(part, shownTo(call, agent.name))], true));
       });
       await withinGrace(played, run.signal, options.graceMs ?? GRACE_MS);
@@ -180,7 +194,7 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
     call: AgentCall,
     request: RequestContext,
     signal: AbortSignal,
-    onLabel: (label: Label) => void,
+    hear: Pick<RunOptions, "onLabel" | "onAccount">,
   ): AsyncIterable<TurnEvent> {
     const { caller, authority, requestId, correlationId } = call;
     const ids = { requestId, ...(correlationId !== undefined && { correlationId }) };
@@ -188,7 +202,7 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
     const resume = resumeOf(parts);
     const personConversationId = request.contextId;
     if (resume) {
-      const runOptions = { ...ids, onLabel, personConversationId };
+      const runOptions = { ...ids, ...hear, personConversationId };
       return agent.resume({ caller, authority, ...resume, signal, runOptions });
     }
     const person = personOf(parts);
@@ -201,7 +215,8 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
       runOptions: {
         inputLabel: labelOfParts(parts.filter((part) => part.content?.$case === "text")),
         ...ids,
-        onLabel,
+        ...hear,
+        ...(costMustBeKnown(request.userMessage) && { costMustBeKnown: true }),
         personConversationId,
         ...(person !== undefined && { personMessage: person }),
       },

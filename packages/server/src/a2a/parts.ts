@@ -8,7 +8,14 @@
  * Does not: make what another agent says true. Steps and cards are shown, nothing is decided by them.
  */
 import { type Message, type Part, Role } from "@a2a-js/sdk";
-import { APPROVAL_REASONS, type Approval, type Card, type Step } from "@deputize/agent";
+import {
+  APPROVAL_REASONS,
+  type Approval,
+  type Card,
+  type Step,
+  type TurnAccount,
+  readUsed,
+} from "@deputize/agent";
 import { isUuid, newId } from "@deputize/core";
 import { EMPTY_LABEL, type Label, joinLabels, parseLabel } from "@deputize/guardrails/flow";
 import { z } from "zod";
@@ -18,7 +25,24 @@ export const TURN_EXTENSION = "urn:deputize:a2a:turn:1";
 /** Where a part's metadata keeps its label. */
 export const LABEL_KEY = "urn:deputize:label";
 
+/** Where the metadata of a task's last status says what the answer cost and rests on; for agents of ours only. */
+const ACCOUNT_KEY = "urn:deputize:account";
+/** Where a message's metadata says that whoever asks is bounded in money. */
+const COST_KEY = "urn:deputize:cost";
+
 const MAX_TEXT = 8000;
+
+const Account = z.strictObject({
+  used: z.unknown(),
+  rests: z
+    .strictObject({
+      versions: z
+        .record(z.string().max(64), z.string().max(64))
+        .refine((versions) => Object.keys(versions).length <= 100),
+      valid_until: z.number().int().min(0).max(8_640_000_000_000_000).optional(),
+    })
+    .optional(),
+});
 
 const StepPart = z.strictObject({
   call_id: z.string().min(1).max(200),
@@ -106,7 +130,12 @@ export function resumePart(request: ResumeRequest, label: Label): Part {
 /** A whole message of ours. */
 export function message(
   parts: Part[],
-  options: { role: "user" | "agent"; contextId?: string; taskId?: string },
+  options: {
+    role: "user" | "agent";
+    contextId?: string;
+    taskId?: string;
+    metadata?: Record<string, unknown>;
+  },
 ): Message {
   return {
     messageId: newId(),
@@ -114,11 +143,37 @@ export function message(
     taskId: options.taskId ?? "",
     role: options.role === "user" ? Role.ROLE_USER : Role.ROLE_AGENT,
     parts,
-    metadata: undefined,
+    metadata: options.metadata,
     extensions: [TURN_EXTENSION],
     referenceTaskIds: [],
   };
 }
+
+/** What an answer cost and rests on, as metadata. */
+export function accountMetadata({ used, rests }: TurnAccount): Record<string, unknown> {
+  const { versions, validUntilMs } = rests ?? {};
+  const until = validUntilMs !== undefined && { valid_until: validUntilMs };
+  return { [ACCOUNT_KEY]: { used, ...(versions && { rests: { versions, ...until } }) } };
+}
+
+/** Reads that; undefined for a part that cannot be so, and for all where there is nothing. */
+export function accountOf(
+  metadata: Record<string, unknown> | undefined,
+): { readonly used: TurnAccount["used"] | undefined; readonly rests: TurnAccount["rests"] } | undefined {
+  const said = metadata?.[ACCOUNT_KEY];
+  if (said === undefined) return undefined;
+  const parsed = Account.safeParse(said);
+  if (!parsed.success) return { used: undefined, rests: undefined };
+  const { used, rests } = parsed.data;
+  const until = rests?.valid_until !== undefined && { validUntilMs: rests.valid_until };
+  return { used: readUsed(used), rests: rests && { versions: rests.versions, ...until } };
+}
+
+/** Says with a message that whoever asks is bounded in money. */
+export const COST_MUST_BE_KNOWN = { [COST_KEY]: "must be known" } as const;
+
+/** Whether it says so. */
+export const costMustBeKnown = ({ metadata }: Message): boolean => metadata?.[COST_KEY] !== undefined;
 
 /** The label of a part, `UNKNOWN_LABEL` when it has none that we can read [SR-07]. */
 function labelOf(part: Part): Label {

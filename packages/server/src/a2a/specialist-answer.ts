@@ -7,9 +7,17 @@
  * Attack answered: a foreign agent that calls its words trusted, or shows a card for an approval that is about something else.
  */
 import { type Part, type StreamResponse, TaskState } from "@a2a-js/sdk";
-import type { Approval, Card, Step, ToolContext, ToolOutcome } from "@deputize/agent";
+import {
+  type Approval,
+  type Card,
+  type Step,
+  type ToolContext,
+  type ToolOutcome,
+  estimatedUse,
+} from "@deputize/agent";
 import { type Label, UNKNOWN_LABEL, joinLabels } from "@deputize/guardrails/flow";
-import { labelOfParts, textOf, turnPartsOf } from "./parts.ts";
+import type { Specialist } from "./call-specialist.ts";
+import { accountOf, labelOfParts, textOf, turnPartsOf } from "./parts.ts";
 
 const MAX_BYTES = 10_000_000;
 const MAX_TEXT = 64_000;
@@ -32,9 +40,15 @@ export function bounded(response: Response): Response {
 
 /** Gathers a specialist's events, passing on what may be shown while it still works (SH-F33). */
 export function createAnswer(
-  agent: string,
+  {
+    name: agent,
+    url,
+    ours,
+    account: believed = false,
+    sameData = false,
+  }: Pick<Specialist, "name" | "url" | "account" | "sameData"> & { readonly ours: boolean },
+  asked: string,
   context: ToolContext,
-  ours: boolean,
 ): { take(event: StreamResponse): void; outcome(): ToolOutcome } {
   const texts: string[] = [];
   let length = 0;
@@ -44,6 +58,7 @@ export function createAnswer(
   const agents = new Set([agent]);
   let approval: Approval | undefined;
   let state: TaskState = TaskState.TASK_STATE_UNSPECIFIED;
+  let account: ReturnType<typeof accountOf>;
   let note = "";
   let noteLabel: Label = UNKNOWN_LABEL;
 
@@ -91,6 +106,7 @@ export function createAnswer(
         const parts = status?.message?.parts ?? [];
         show(parts);
         if (state !== TaskState.TASK_STATE_WORKING) {
+          account = accountOf(payload.value.metadata);
           note = textOf(parts, 1000);
           const withText = parts.filter((part) => part.content?.$case === "text");
           noteLabel = withText.length === 0 ? UNKNOWN_LABEL : labelOf(withText);
@@ -105,10 +121,25 @@ export function createAnswer(
       }
     },
     outcome() {
-      const shared = { cards, steps: [...steps.values()], agents: [...agents] };
+      const shared = {
+        cards,
+        steps: [...steps.values()],
+        agents: [...agents],
+        ...(believed && { used: account?.used ?? [estimatedUse(agent, asked, texts.join("\n"))] }),
+      };
+      const { rests } = account ?? {};
+      const reads = believed &&
+        sameData &&
+        rests && { reads: { effect: "read" as const, ...rests, audiences: [url] } };
       switch (state) {
         case TaskState.TASK_STATE_COMPLETED:
-          return { status: "done", content: texts.join("\n"), label: label ?? UNKNOWN_LABEL, ...shared };
+          return {
+            status: "done",
+            content: texts.join("\n"),
+            label: label ?? UNKNOWN_LABEL,
+            ...shared,
+            ...reads,
+          };
         case TaskState.TASK_STATE_INPUT_REQUIRED:
           if (!approval)
             return { ...refusal("failed", `${agent} asks for something that nobody can answer`), ...shared };

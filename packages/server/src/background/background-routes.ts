@@ -114,9 +114,12 @@ export function backgroundRoutes(options: BackgroundRoutesOptions): Hono {
     const { agent } = await mandates.get(caller, mandateId);
     const found = atWork().find(({ principal }) => principal === agent.id);
     if (found) return found;
-    throw new DeputizeError("validation_failed", "that mandate's agent does not work in the background", {
-      detail: { field: "mandate_id" },
-    });
+    const names = atWork().map((one) => one.agent.name);
+    throw new DeputizeError(
+      "validation_failed",
+      `${agent.name} does not work in the background; make a mandate for ${names.join(" or ")}, which has the tools itself`,
+      { detail: { field: "mandate_id" } },
+    );
   }
 
   /** Whoever works on it. Throws `not_found`. */

@@ -189,7 +189,7 @@ export async function erasureWorld(): Promise<ErasureWorld> {
       { readOnly: false },
     );
     await store.transaction("app", (tx) =>
-      tx.query("SELECT agent.add_usage('default', $1, 'order-management', '2026-01-05', $2::jsonb)", [
+      tx.query("SELECT agent.add_usage('default', $1, 'order-management', '2026-01-05', $2::jsonb, now())", [
         id,
         JSON.stringify([
           {

@@ -63,6 +63,12 @@ function wordsOf(event: ObservedEvent): Words {
         ? { text }
         : { text, color: event.status === "failed" ? "red" : "yellow" };
     }
+    case "agent_used": {
+      const { agent, model, costMicros, tokensIn, tokensOut } = event.used;
+      return {
+        text: `agent ${agent} used ${model} (${tokensIn} in, ${tokensOut} out${dollars(costMicros)})`,
+      };
+    }
     case "cache_looked":
       return { text: `cache ${event.result.replace("_", " ")} ${seconds(event.ms)}` };
     case "memory_recalled":

@@ -108,6 +108,8 @@ function rowOf(event: ObservedEvent): Row[] {
       const bad = event.status === "failed";
       return [{ ...common, kind: "tool", what: event.tool, bad, note: event.status, ms: event.ms }];
     }
+    case "agent_used":
+      return [{ ...common, kind: "layer", what: `asked ${event.used.agent}`, note: used(event.used) }];
     case "cache_looked":
       return [
         { ...common, kind: "layer", what: "cache", note: event.result.replace("_", " "), ms: event.ms },
