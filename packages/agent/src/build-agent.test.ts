@@ -120,7 +120,7 @@ function build(options: Partial<BuildAgentOptions> & Pick<BuildAgentOptions, "mo
 }
 
 describe("an agent with an identity", () => {
-  it("acts for the person of the token, with a token of its own for each server [PR-D04]", async () => {
+  it("acts for the person of the token, with a token of its own for each server [PR-D04] [PR-F36]", async () => {
     const model = scriptedModel([{ calls: [{ tool: "list_orders" }] }, { text: "You have ORD-1." }]);
     const agent = await build({ model, identity: await ordersIdentity(), servers });
     const bearerToken = await tokenOf("alice");
@@ -272,7 +272,7 @@ describe("an agent beside another identity provider", () => {
 describe("conversations of a built agent", () => {
   const caller = { caller: alice, authority };
 
-  it("go on, are listed, read, renamed and deleted, by their owner only [PR-D27]", async () => {
+  it("go on, are listed, read, renamed and deleted, by their owner only [PR-D27] [PR-F40]", async () => {
     const model = scriptedModel([{ text: "Hello." }, { text: "Again." }]);
     const agent = await build({ model });
     const sessionId = newId();

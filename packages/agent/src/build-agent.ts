@@ -13,6 +13,7 @@ import { type Clock, DeputizeError, systemClock } from "@deputize/core";
 import { type Scanner, UNKNOWN_LABEL } from "@deputize/guardrails";
 import type { Agent, AgentLimits, AgentOptions, RunOptions, TurnRequest } from "./agent-types.ts";
 import { type ToolChoiceOptions, type ToolLevel, toolChooser } from "./choice/tool-chooser.ts";
+import { takeName } from "./conversations/agent-names.ts";
 import type {
   Conversation,
   ConversationStore,
@@ -31,6 +32,7 @@ import type { MemoryProvider } from "./memory/memory-provider.ts";
 import { type OwnMemories, ownMemories } from "./memory/own-memories.ts";
 import { type ResolvedModel, modelFrom } from "./models/resolve-model.ts";
 import type { AgentObserver } from "./observe/agent-event.ts";
+import { type AgentStats, keepStats } from "./observe/agent-stats.ts";
 import type { ServerSpec } from "./servers/server-spec.ts";
 import { type LocalTool, localTools } from "./tools/local-tools.ts";
 import type { ApprovalDecision, ToolSource } from "./tools/tool-source.ts";
@@ -107,6 +109,8 @@ export interface BuiltAgent {
   readonly memory?: OwnMemories<TurnCaller>;
   /** What waits for an answer of its caller's, where `approvals` has an `approvalQueue()`. */
   readonly approvals?: OwnApprovals;
+  /** What it did since it was built, in this process. */
+  stats(): AgentStats;
   /** The core underneath, for servers that mount it. */
   readonly core: Agent;
   /** One turn; answers the text. Throws what ended the turn, where it failed. */
@@ -140,23 +144,6 @@ export interface BuiltAgent {
   close(): Promise<void>;
 }
 
-/** Names that are taken, by where their conversations are: two agents of one name would read each other's. */
-const taken = new WeakMap<ConversationStore, Set<string>>();
-
-/** Throws `config_invalid`. Answers how to give the name back. */
-function takeName(store: ConversationStore, name: string): () => void {
-  const names = taken.get(store) ?? new Set();
-  taken.set(store, names);
-  if (names.has(name)) {
-    throw new DeputizeError(
-      "config_invalid",
-      `an agent named \`${name}\` keeps its conversations in this store already; give this one a \`name\`, or close that one`,
-    );
-  }
-  names.add(name);
-  return () => void names.delete(name);
-}
-
 const DEPTH_MAX = 3;
 /** How many agents stand between the first one and this work. */
 const depth = new AsyncLocalStorage<number>();
@@ -170,6 +157,7 @@ export async function buildAgent(options: BuildAgentOptions): Promise<BuiltAgent
   const memory = turnMemoryOf(options.memory, guard);
   const chooser = chooserOf(options.optimizeTools);
   const sources = Object.entries(options.servers ?? {}).map(([server, spec]) => spec.source(server, clock));
+  const kept = keepStats(clock.nowMs());
   const core = createAgent({
     name,
     description: options.description ?? "",
@@ -184,7 +172,7 @@ export async function buildAgent(options: BuildAgentOptions): Promise<BuiltAgent
     audit: options.audit,
     clock,
     limits: limitsOf(options),
-    observers: [options.observe ?? []].flat(),
+    observers: [kept.observer, options.observe ?? []].flat(),
     ...(options.principal !== undefined && { principal: options.principal }),
     ...(guard && { guard }),
     ...(memory && { memory }),
@@ -262,6 +250,7 @@ export async function buildAgent(options: BuildAgentOptions): Promise<BuiltAgent
         refuse: async (id, { caller }) => handler.decide((await admit(caller)).caller, id, "refuse"),
       },
     }),
+    stats: kept.stats,
     admit,
     run,
     async chat(message, turn) {

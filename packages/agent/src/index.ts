@@ -115,6 +115,7 @@ export { ModelFault, type ModelFaultKind } from "./models/model-fault.ts";
 export { type ModelOptions, type ResolvedModel, modelFrom, resolveModel } from "./models/resolve-model.ts";
 export type { RetryOptions } from "./models/retrying.ts";
 export type { ModelPatience } from "./models/watched-model.ts";
+export type { AgentStats } from "./observe/agent-stats.ts";
 export type { AgentEvent, AgentFact, AgentObserver, Said, TurnIds } from "./observe/agent-event.ts";
 export { type Observation, type ObserveLevel, type ObserveOptions, observe } from "./observe/observe.ts";
 export type { DeliveryCounts, ObservedEvent, Transporter } from "./observe/transporter.ts";

@@ -20,7 +20,7 @@ if (redis) {
       return { prefix, a: new SemanticCache({ backend: a }), b: new SemanticCache({ backend: b }) };
     };
 
-    it("share answers, and purge each other's", async () => {
+    it("share answers, and purge each other's [PR-F43]", async () => {
       const { a, b } = two();
       await keep(a, turnOf(Q), answerOf("On its way."));
       expect(await hit(b, turnOf(Q))).toBe("On its way.");
@@ -44,7 +44,7 @@ if (redis) {
       expect(left.map((key) => key.slice(prefix.length + 1).split(":")[0]).sort()).toEqual(["g", "use"]);
     });
 
-    it("do not believe an entry that was changed, moved, cut or made by somebody else", async () => {
+    it("do not believe an entry that was changed, moved, cut or made by somebody else [PR-F41]", async () => {
       const { a, prefix } = two();
       const keys = async () => await client.keys(`${prefix}:e:*`);
       await keep(a, turnOf(Q), answerOf("Mine."));

@@ -25,7 +25,7 @@ describe.each(backends)("answers kept %s", (_name, open) => {
   const make = (options: SemanticCacheOptions = {}) =>
     new SemanticCache({ backend: open(), clock, ...options });
 
-  it("are given again to whom asked, and to nobody else", async () => {
+  it("are given again to whom asked, and to nobody else [PR-F41]", async () => {
     const cache = make();
     await keep(cache, turnOf(Q), answerOf("On its way."));
     expect(await hit(cache, turnOf("where is my order, please"))).toBe("On its way.");
@@ -60,7 +60,7 @@ describe.each(backends)("answers kept %s", (_name, open) => {
     expect(await hit(cache, offers)).toBeUndefined();
   });
 
-  it("go when they were used least recently, of one person and of all [PR-D35]", async () => {
+  it("go when they were used least recently, of one person and of all [PR-D35] [PR-F41]", async () => {
     const cache = make({ maxPerUser: 2, maxTotal: 3 });
     const [a, b, c] = ["alpha", "beta", "gamma"].map((word) => turnOf(`What is ${word}?`)) as [
       Turn,
@@ -83,7 +83,7 @@ describe.each(backends)("answers kept %s", (_name, open) => {
     expect(await hit(cache, of(a, bob))).toBeDefined();
   });
 
-  it("are all gone after a purge, those of turns under way included, and others' stay", async () => {
+  it("are all gone after a purge that is told of, those of turns under way included, and others' stay [PR-F43]", async () => {
     const purged: CachePurged[] = [];
     const cache = make({ onPurge: (event) => void purged.push(event) });
     for (const word of ["alpha", "beta"]) await keep(cache, turnOf(`What is ${word}?`));
@@ -174,7 +174,7 @@ describe("what an answer is kept under [PR-D32]", () => {
     expect(await hit(cache, turn, { tools: basis.tools.toReversed() })).toBeDefined();
   });
 
-  it("is the conversation too, where the scope says so", async () => {
+  it("is the conversation too, where the scope says so [PR-F41]", async () => {
     const cache = new SemanticCache({ scope: "per-session" });
     await keep(cache, turnOf(Q, { conversationId: "one" }));
     expect(await hit(cache, turnOf(Q, { conversationId: "one" }))).toBeDefined();
@@ -222,7 +222,7 @@ describe("what an answer is kept under [PR-D32]", () => {
     );
   });
 
-  it("is nothing without a subject, for an empty message, a document, code, or what changes with the clock", async () => {
+  it("is nothing without a subject [PR-F41], for an empty message, a document, code, or what changes with the clock", async () => {
     const cache = new SemanticCache();
     const nobody = { ...alice, subject: "" as Caller["subject"] };
     for (const turn of [
@@ -263,8 +263,23 @@ describe("an answer", () => {
     ],
     ["there is nothing in it", { text: " " }],
     ["it is huge", { text: "x".repeat(300_000) }],
-  ])("is not kept when %s", async (_why, answer) => {
+  ])("is not kept when %s [PR-F42]", async (_why, answer) => {
     expect(await kept(answer)).toBe(false);
+  });
+
+  it("is not kept of turns with tools, nor of later messages, where that was set [PR-F42]", async () => {
+    const versions = { read: async () => ({ orders: "1" }) };
+    const read = answerOf("Yes.", { steps: [step], reads: [readOf({ versions: { orders: "1" } })] });
+    const context = [{ role: "user", content: "before" } as const];
+    const strict = new SemanticCache({ versions, cacheToolTurns: false, cacheMultiTurn: false });
+    await keep(strict, turnOf(Q), read);
+    expect(await hit(strict, turnOf(Q))).toBeUndefined();
+    await keep(strict, turnOf(Q), answerOf("Hello."));
+    expect(await hit(strict, turnOf(Q))).toBe("Hello.");
+    expect(await strict.look(turnOf(Q), basisOf(turnOf(Q), { context }))).toBeUndefined();
+    const plain = new SemanticCache({ versions });
+    await keep(plain, turnOf(Q), read, { context });
+    expect(await hit(plain, turnOf(Q), { context })).toBe("Yes.");
   });
 
   it("is not given when versions changed, cannot be told, or nobody can be asked [SR-22]", async () => {

@@ -49,6 +49,10 @@ const OPTIONS = z.strictObject({
   embedder: z.custom<Embedder>().optional(),
   /** Groups of words that mean the same here, such as `[["package", "parcel"]]`. */
   synonyms: z.array(z.array(z.string()).readonly()).readonly().default([]),
+  /** Keep answers made with tools, where these say what they read. True unless set. */
+  cacheToolTurns: z.boolean().default(true),
+  /** Keep answers to later messages of a conversation, each under all that was said before. True unless set. */
+  cacheMultiTurn: z.boolean().default(true),
   /** Tells the present versions of data. Without it answers made of data are not kept. */
   versions: z.custom<PresentVersions>().optional(),
   /** Told of each purge. */
@@ -96,6 +100,7 @@ export class SemanticCache implements AnswerCache {
   async look(turn: Turn, basis: AnswerBasis): Promise<CacheLook | undefined> {
     const { scope } = this.#options;
     if (!turn.caller.subject || (scope === "shared" && !startsShared(turn, basis))) return undefined;
+    if (!this.#options.cacheMultiTurn && basis.context.length > 0) return undefined;
     if (turn.message.length > MAX_QUESTION_CHARS || INDENTED.test(turn.message)) return undefined;
     const question = readQuestion(turn.message, this.#synonyms);
     if (question.signature === "" || asksOfTheMoment(question)) return undefined;
@@ -159,6 +164,7 @@ export class SemanticCache implements AnswerCache {
 
   async #keep(asked: Asked, answer: FreshAnswer): Promise<void> {
     const { scope, defaultTtlMs, maxPerUser, maxTotal, versions: canAsk } = this.#options;
+    if (!this.#options.cacheToolTurns && answer.reads.length > 0) return;
     const rests = keepable(answer);
     if (!rests || (Object.keys(rests.versions).length > 0 && !canAsk)) return;
     if (scope === "shared" && !sharable(asked.turn.message, answer)) return;

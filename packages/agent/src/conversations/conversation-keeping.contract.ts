@@ -28,7 +28,7 @@ export function conversationKeepingContract(name: string, open: () => Promise<Co
   afterAll(() => opened?.close());
 
   describe(`${name}: what is kept`, () => {
-    it("lists by the newest message, page by page, with ties and without a gap", async () => {
+    it("lists by the newest message, page by page, with ties and without a gap [PR-F40]", async () => {
       const carol = callerOf("carol");
       const clock = manualClock(START);
       const mine = openRoom(opened.store, clock);

@@ -31,7 +31,7 @@ export function conversationStoreContract(name: string, open: () => Promise<Cont
   afterAll(() => opened?.close());
 
   describe(`${name}: who owns a conversation`, () => {
-    it("gives each of several people who begin one id at once their own, and one run at a time [PR-D25] [SR-26]", async () => {
+    it("gives each of several people who begin one id at once their own, and one run at a time [PR-D25] [SR-26] [PR-F40]", async () => {
       const people = Array.from({ length: 5 }, (_, index) => callerOf(`racer-${index}`));
       const id = newId();
       const claims = await Promise.all(
@@ -103,7 +103,7 @@ export function conversationStoreContract(name: string, open: () => Promise<Cont
   });
 
   describe(`${name}: turns`, () => {
-    it("stores every turn of a conversation in order, and nothing of those that lose [PR-D28]", async () => {
+    it("stores every turn of a conversation in order, and nothing of those that lose [PR-D28] [PR-F39]", async () => {
       const { conversationId } = await talk(here, alice, "first");
       let turns = 1;
       for (let round = 0; round < 4; round += 1) {

@@ -17,7 +17,7 @@ conversationKeepingContract("in memory", open);
 conversationThreadsContract("in memory", open);
 agentTurnContract("in memory", open);
 
-describe("conversations in memory are bounded", () => {
+describe("conversations in memory are bounded [PR-F39]", () => {
   it("lets the one go that is idle for longest, before any that waits, and never one that runs", async () => {
     const room = openRoom(new InMemoryConversationStore({ maxConversations: 4 }), manualClock(START));
     const running = await room.room.claimTurn(alice, turnOf("running"));

@@ -82,7 +82,7 @@ if (url !== undefined) {
       await store.close();
     });
 
-    it("go by themselves after the time that was set, from every key", async () => {
+    it("go by themselves after the time that was set, from every key [PR-F39]", async () => {
       const prefix = newPrefix();
       const store = new RedisConversationStore({ url, prefix, ttlMs: 60_000 });
       const room = openRoom(store, manualClock(START));

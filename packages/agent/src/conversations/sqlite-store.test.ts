@@ -43,7 +43,7 @@ conversationThreadsContract("sqlite", open);
 agentTurnContract("sqlite", open);
 
 describe("conversations in a file", () => {
-  it("keeps them over a restart, in files that nobody else can read", async () => {
+  it("keeps them over a restart, in files that nobody else can read [PR-F39]", async () => {
     const file = newFile();
     const first = new SqliteConversationStore({ file });
     const { conversationId: id } = await talk(openRoom(first, manualClock(START)), alice, "stays");

@@ -87,7 +87,7 @@ describe("recall", () => {
     expect(recalled?.label).toMatchObject({ integrity: "untrusted", readers: [] });
   });
 
-  it("is bounded in number and length, and its label is of what was given alone", async () => {
+  it("is bounded in number and length, and its label is of what was given alone [PR-F46]", async () => {
     const provider = new InMemoryProvider();
     await provider.add(alice, { text: `tea ${"a".repeat(100)}`, label: own });
     for (let n = 0; n < 8; n += 1) await provider.add(alice, { text: `tea number ${n}`, label: own });
@@ -120,7 +120,7 @@ describe("recall", () => {
     expect(await memory.recall(question)).toBeUndefined();
   });
 
-  it("that takes too long is no memory, told to whoever watches, and the turn goes on", async () => {
+  it("that takes too long is no memory, told to whoever watches, and the turn goes on [PR-F46]", async () => {
     const seen: AgentEvent[] = [];
     const slow = Object.assign(new InMemoryProvider(), { search: () => new Promise<never>(() => {}) });
     const agent = makeAgent(store, scriptedModel([{ text: "Hello." }]), [], {
@@ -138,7 +138,7 @@ describe("recall", () => {
 describe("keeping by itself", () => {
   const answer = (text: string, label: Label = own) => ({ text, label });
 
-  it("is off unless it was set", async () => {
+  it("is off unless it was set [PR-F46]", async () => {
     const provider = new InMemoryProvider();
     await agentMemory({ provider }).remember(turnOf("I like tea"), answer("Noted."));
     expect(await kept(provider)).toEqual([]);

@@ -45,7 +45,7 @@ export function memoryProviderContract(
     const texts = async (caller: Caller): Promise<string[]> =>
       (await provider.list(caller)).memories.map(({ text }) => text);
 
-    it("keeps what was added, with its label and where it came from, and finds it by what it is about", async () => {
+    it("keeps what was added, with its label and where it came from, and finds it by what it is about [PR-F46]", async () => {
       const origin = { act: "turn", agent: "orders", conversation: newId(), run: newId() } as const;
       await provider.add(alice, { text: "My mother likes green tea", label: own, origin });
       await add(alice, "The bicycle is in the cellar");

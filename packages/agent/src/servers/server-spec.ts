@@ -1,5 +1,5 @@
 /** Tool servers of an agent, as a program names them. */
-import type { Clock } from "@deputize/core";
+import { type Clock, DeputizeError } from "@deputize/core";
 import { type Destination, UNDECLARED } from "@deputize/guardrails/flow";
 import { type McpToolsOptions, mcpTools } from "../tools/mcp-tools.ts";
 import type { AgentAuthority, TokenOptions, ToolSource } from "../tools/tool-source.ts";
@@ -22,6 +22,8 @@ export interface HttpServerOptions {
    * the person who asks.
    */
   readonly tokenProvider?: (options?: TokenOptions) => Promise<string>;
+  /** A fixed token of the agent itself: short for a `tokenProvider` with one token. A server that refuses it ends the run. */
+  readonly bearerToken?: string;
   /**
    * Who reads what the server is given, for one that holds no rules of ours: `external:weather`, `public`. Its tools are then called
    * only with what those may read of the model's context, or by the yes of the agent's `approvals`. A server with `trust` says it tool by tool; of one without, that says
@@ -36,9 +38,15 @@ export interface ServerSpec {
   source(name: string, clock: Clock): ToolSource;
 }
 
-/** A tool server over Streamable HTTP. */
+/** A tool server over Streamable HTTP. Throws `config_invalid`. */
 export function httpServer(options: HttpServerOptions): ServerSpec {
-  const { tokenProvider, sends, ...rest } = options;
+  const { tokenProvider: provider, bearerToken, sends, ...rest } = options;
+  if (bearerToken !== undefined && provider)
+    throw new DeputizeError(
+      "config_invalid",
+      "a tool server takes `tokenProvider` or `bearerToken`, not both",
+    );
+  const tokenProvider = provider ?? (bearerToken === undefined ? undefined : fixed(bearerToken));
   return {
     source(name, clock) {
       const asked: McpToolsOptions = { name, clock, ...rest };
@@ -56,6 +64,13 @@ export function httpServer(options: HttpServerOptions): ServerSpec {
     },
   };
 }
+
+const fixed =
+  (token: string) =>
+  async ({ fresh = false }: TokenOptions = {}): Promise<string> => {
+    if (fresh) throw new DeputizeError("invalid_token", "the tool server refused this agent's own token");
+    return token;
+  };
 
 /** The same tools, each with who reads what it is given. */
 function sending(source: ToolSource, sends: Destination): ToolSource {

@@ -28,7 +28,7 @@ async function opened(answer: (token: string | null) => number, renew = async ()
   return { asked, sent, bearer, post: () => bearer.fetch(URL_OF_TOOLS, { method: "POST", body: "call" }) };
 }
 
-describe("requests with a token [PR-D48]", () => {
+describe("requests with a token [PR-D48] [PR-F36]", () => {
   it("go on with the new token after the first was refused", async () => {
     const { sent, asked, post } = await opened((token) => (token === "Bearer first" ? 401 : 200));
     expect(await (await post()).text()).toBe("call");

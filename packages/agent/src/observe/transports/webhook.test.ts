@@ -52,7 +52,7 @@ const hook = (port: number, options: Partial<WebhookOptions> = {}) =>
   });
 
 describe("webhookTransport", () => {
-  it("posts records in a body that the receiver can verify [PR-F47]", async () => {
+  it("posts records in a body that the receiver can verify [PR-F47] [PR-F48]", async () => {
     const { received, port } = await receiver(204);
     await hook(port).send([eventOf({ kind: "turn_started" }), eventOf(ended())], signal);
     const [{ headers, body }] = received as [Received];
@@ -117,7 +117,7 @@ describe("webhookTransport", () => {
     "https://[64:ff9b::a00:1]/",
     "https://[2002:7f00:1::]/",
     "no address",
-  ])("refuses %s at start-up", (url) => {
+  ])("refuses %s at start-up [PR-F48]", (url) => {
     expect(() => webhookTransport({ url, secret: SECRET })).toThrow(DeputizeError);
   });
 
@@ -152,7 +152,7 @@ describe("webhookTransport", () => {
     await expect(transporter.send([eventOf(ended())], signal)).rejects.toThrow("the webhook was refused");
   });
 
-  it("connects to the address that was checked, and checks each new connection", async () => {
+  it("connects to the address that was checked, and checks each new connection [PR-F48]", async () => {
     const { received, port } = await receiver(204);
     const answers = [["127.0.0.1"], ["127.0.0.1"]];
     const transporter = webhookTransport({
