@@ -39,6 +39,8 @@ it("a message passes its layers in one order, whatever each of them is [PR-F53]"
   const agent = makeAgent(conversations, model, [{ ...tools, list: (c) => (said("tools"), listed(c)) }], {
     guard: {
       input: async (text) => (said("input guardrails"), { text }),
+      toolArguments: async () => said("arguments"),
+      toolResult: async (content) => (said("result"), { content }),
       output: () => ({ push: () => "", end: () => (said("output guardrails"), "Here it is.") }),
     },
     budgets: {
@@ -71,7 +73,9 @@ it("a message passes its layers in one order, whatever each of them is [PR-F53]"
     "model",
     "output guardrails",
     "charge",
+    "arguments",
     "tool",
+    "result",
     "budget of a call",
     "model",
     "output guardrails",
