@@ -160,14 +160,14 @@ describe("deputize dev", () => {
     const project = join(folder, "changing");
     await runDeputize(["init", project, "--auth", "none"]);
     const { url, lines, next } = await serve(deputize("dev", project, "--port", "0", "--json"), folder);
-    expect(await say(url, undefined, "Show my orders")).toContain("Water bottle");
+    expect(await say(url, undefined, "Show my orders")).toContain("ORD-3001");
 
     const tools = join(project, "tools/orders.ts");
     const good = readFileSync(tools, "utf8");
     let from = lines.length;
-    writeFileSync(tools, good.replace("Water bottle", "Bicycle bell"));
+    writeFileSync(tools, good.replace("ORD-3001", "ORD-3009"));
     expect(JSON.parse(await next(/"url"/, from)).url).toBe(url);
-    expect(await say(url, undefined, "Show my orders")).toContain("Bicycle bell");
+    expect(await say(url, undefined, "Show my orders")).toContain("ORD-3009");
 
     from = lines.length;
     writeFileSync(tools, "export const = broken");
@@ -180,7 +180,7 @@ describe("deputize dev", () => {
     writeFileSync(join(project, "deputize.json"), '{ "agent": "./agents/support.ts", "auth": null }');
     writeFileSync(tools, good);
     expect(JSON.parse(await next(/"url"/, from)).url).toBe(url);
-    expect(await say(url, undefined, "Show my orders")).toContain("Water bottle");
+    expect(await say(url, undefined, "Show my orders")).toContain("ORD-3001");
   });
 });
 
@@ -202,7 +202,7 @@ describe("deputize build [AF-D24]", () => {
       "${NODE_IMAGE}",
     ]);
     expect(steps.find(([name]) => name === "USER")?.[1]).toBe("node");
-    const ignored = readFileSync(join(project, ".dockerignore"), "utf8").split("\n");
+    const ignored = readFileSync(join(project, ".dockerignore"), "utf8").trim().split("\n");
     for (const name of [".env", "data", ".git"]) expect(ignored).toContain(name);
 
     // The same steps, without an engine: what the first stage copies and installs, what the second copies, and its command.
