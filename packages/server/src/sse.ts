@@ -34,6 +34,8 @@ export interface SseOptions {
   readonly maxBytes?: number;
   /** Lines of JSON, `{id, event, data}`, in place of server-sent events. */
   readonly format?: "sse" | "ndjson";
+  /** What stands on an event's line of JSON, in place of the above. */
+  readonly line?: (event: ServerEvent) => unknown;
   /** How long a client may read nothing while something waits for it; 60,000 unless set. */
   readonly stallMs?: number;
   /** What the client is told when the stream is ended from our side, or when the source throws. */
@@ -52,8 +54,8 @@ export function encodeEvent(id: number | null, event: ServerEvent): string {
   return `${id === null ? "" : `id: ${id}\n`}${name}data: ${JSON.stringify(event.data)}\n\n`;
 }
 
-function encodeLine(id: number | null, { event, data }: ServerEvent): string {
-  return `${JSON.stringify({ ...(id !== null && { id }), ...(event !== undefined && { event }), data })}\n`;
+function numberedLine({ id, event, data }: ServerEvent): object {
+  return { ...(id !== null && { id }), ...(event !== undefined && { event }), data };
 }
 
 class Stalled extends Error {}
@@ -73,8 +75,11 @@ export function sseResponse(
     unwatch?.();
     unwatch = undefined;
   };
-  const { format = "sse", stallMs = STALL_MS } = options;
-  const encode = format === "sse" ? encodeEvent : encodeLine;
+  const { format = "sse", line = numberedLine, stallMs = STALL_MS } = options;
+  const encode =
+    format === "sse"
+      ? encodeEvent
+      : (id: number | null, event: ServerEvent) => `${JSON.stringify(line({ ...event, id }))}\n`;
   let cancelled = false;
   let wake: (() => void) | undefined;
   let flow: (() => void) | undefined;

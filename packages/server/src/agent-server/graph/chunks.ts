@@ -25,3 +25,19 @@ export function chunkOf(run: StoredRun, clock: Clock): (event: StoredEvent) => S
     };
   };
 }
+
+/** A chunk as a line of JSON: itself. What ended the stream from our side is a chunk of the kind `error`. */
+export function chunkLine(run: StoredRun): (event: ServerEvent) => unknown {
+  return ({ id, data }) =>
+    id === null
+      ? {
+          event: "error",
+          message: null,
+          state: null,
+          data,
+          thread_id: run.threadId,
+          run_id: run.id,
+          metadata: {},
+        }
+      : data;
+}

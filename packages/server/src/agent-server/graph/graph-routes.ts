@@ -15,7 +15,7 @@ import { oneTurn } from "../threads/one-turn.ts";
 import { State, ThreadId, textOf } from "../threads/schemas.ts";
 import { type Thread, threadNotFound } from "../threads/thread-keeper.ts";
 import { messageView } from "../threads/views.ts";
-import { chunkOf } from "./chunks.ts";
+import { chunkLine, chunkOf } from "./chunks.ts";
 import { GraphAnswer, Invocation, InvokeAnswer, OfAgent, OfThread, ToolsAnswer } from "./schemas.ts";
 
 const GROUP = "Graph";
@@ -132,6 +132,7 @@ export function graphRoutes(parts: GraphParts): readonly AgentRoute[] {
           watch: authority.watch,
           errors: { ...errors, requestId: call.requestId },
           tell: chunkOf(run, clock),
+          line: chunkLine(run),
         });
       },
     }),

@@ -177,6 +177,12 @@ describe("the graph of an agent", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(JSON.stringify(chunks)).toContain("Hello from the agent.");
+    for (const chunk of chunks)
+      expect(chunk).toMatchObject({
+        event: expect.any(String),
+        run_id: expect.any(String),
+        metadata: expect.any(Object),
+      });
     const events = await stream("text/event-stream");
     expect(events.headers.get("content-type")).toContain("text/event-stream");
     const text = await events.text();

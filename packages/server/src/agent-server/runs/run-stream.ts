@@ -26,6 +26,8 @@ export interface RunStreamOptions {
   readonly errors: ErrorOptions;
   /** How an event of a run is told; undefined leaves it out. As it is unless set. */
   readonly tell?: (event: StoredEvent) => ServerEvent | undefined;
+  /** What stands on a line of JSON; `{id, event, data}` unless set. */
+  readonly line?: (event: ServerEvent) => unknown;
 }
 
 /** A run's events on the wire are bounded by the run itself. */
@@ -36,7 +38,14 @@ export function runStream(
   events: (signal: AbortSignal) => AsyncIterable<StoredEvent>,
   options: RunStreamOptions,
 ): Response {
-  const { format, signal, watch, errors, tell = ({ seq, ...event }) => ({ ...event, id: seq }) } = options;
+  const {
+    format,
+    signal,
+    watch,
+    errors,
+    line,
+    tell = ({ seq, ...event }) => ({ ...event, id: seq }),
+  } = options;
   async function* told(ending: AbortSignal): AsyncGenerator<ServerEvent> {
     for await (const event of events(ending)) {
       const one = tell(event);
@@ -45,6 +54,7 @@ export function runStream(
   }
   return sseResponse(told, {
     format,
+    ...(line && { line }),
     signal,
     maxBytes: MAX_BYTES,
     ...(watch && { watch }),
