@@ -17,7 +17,7 @@ import {
   type AuthorizationSetting,
   authorizationOf,
 } from "./authorization/authorization.ts";
-import { type CorsOptions, assertHost, corsRules, door } from "./door.ts";
+import { type CorsOptions, assertHost, assertOrigin, corsRules, door } from "./door.ts";
 import { ApiError, type ErrorOptions, errorResponse } from "./errors.ts";
 import { type ReadinessCheck, healthRoutes } from "./health-routes.ts";
 import { playgroundRoutes } from "../playground/playground-routes.ts";
@@ -233,6 +233,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
     refusals,
     source,
     allowedHosts,
+    limiter: options.limiter,
     origins: options.cors?.origins ?? [],
     ...(limits.sockets && { limits: limits.sockets }),
   });
@@ -246,6 +247,7 @@ export function createAgentServer(options: AgentServerOptions): AgentServer {
   app.use(door({ allowedHosts, source, secure: url.protocol === "https:" }));
   if (options.cors) app.use(corsRules(options.cors));
   app.use(assertHost(allowedHosts));
+  app.use(assertOrigin(allowedHosts, options.cors?.origins ?? []));
   app.use(concurrent(limits.concurrent));
   for (const route of routes) {
     const serve = serveRoute(route, {

@@ -19,6 +19,19 @@ afterEach(async () => {
 const APP = "https://app.example";
 
 describe("the door of an agent server", () => {
+  it("[AF-D18] takes nothing that changes something from a page of another origin", async () => {
+    const server = await start({ auth: null, cors: { origins: [APP] } });
+    const form = (origin: string, path = "/threads") =>
+      server.ask(path, { method: "POST", headers: { origin } });
+    for (const origin of ["https://evil.example", "null", `${APP}.evil.example`, `${server.url}0`])
+      expect([origin, (await form(origin)).status]).toEqual([origin, 403]);
+    for (const path of ["/v1/files/upload", "/v1/graph/ws/tickets"])
+      expect((await form("https://evil.example", path)).status).toBe(403);
+    for (const origin of [server.url, APP]) expect((await form(origin)).status).toBe(200);
+    expect((await server.ask("/threads", { headers: { origin: "https://evil.example" } })).status).toBe(200);
+    expect((await server.ask("/threads", { method: "POST" })).status).toBe(200);
+  });
+
   it("[AF-D18] lets listed origins read, and refuses to start with every origin and credentials", async () => {
     for (const cors of [
       { origins: ["*"], credentials: true },

@@ -2,7 +2,8 @@
  * What every request passes first, whatever it asks for: an id, the headers of every answer, CORS, and the Host that is served.
  *
  * Guarantees: each answer, refusals and preflights included, carries `X-Request-ID` and the security headers; only listed origins
- * may read an answer from a page, and never all of them with credentials [AF-D18]; a request for another host is refused (SR-26).
+ * may read an answer from a page, and never all of them with credentials [AF-D18]; a request for another host is refused, and so is one
+ * of a foreign page that would change something (SR-26).
  */
 import { DeputizeError, newId, withContext } from "@deputize/core";
 import type { Context, MiddlewareHandler } from "hono";
@@ -26,11 +27,17 @@ export interface DoorOptions {
   readonly secure: boolean;
 }
 
+export interface RateLeft {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly reset: number;
+}
+
 declare module "hono" {
   interface ContextVariableMap {
     source: string;
     /** The tightest limit of this request. */
-    rateLimit: { readonly limit: number; readonly remaining: number; readonly reset: number } | undefined;
+    rateLimit: RateLeft | undefined;
   }
 }
 
@@ -138,6 +145,25 @@ export function assertHost(allowedHosts: readonly string[]): MiddlewareHandler {
   return async function assertHost(c, next) {
     const host = (c.req.header("host") ?? new URL(c.req.url).host).toLowerCase();
     if (!hosts.has(host)) throw new DeputizeError("forbidden", "this host is not served here");
+    await next();
+  };
+}
+
+/**
+ * Throws `forbidden` for what a page of another origin sends to change something. A browser sends forms and empty bodies without asking
+ * first, with the cookie of whoever looks at the page, or into a server that asks nobody who they are.
+ */
+export function assertOrigin(allowedHosts: readonly string[], origins: readonly string[]): MiddlewareHandler {
+  const hosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
+  const isListed = (origin: string): boolean =>
+    origins.includes("*") ||
+    origins.includes(origin) ||
+    (isOrigin(origin) && hosts.has(new URL(origin).host));
+  return async function assertOrigin(c, next) {
+    const origin = c.req.header("origin");
+    const reads = ["GET", "HEAD", "OPTIONS"].includes(c.req.method);
+    if (!reads && origin !== undefined && !isListed(origin))
+      throw new DeputizeError("forbidden", "pages of this origin may change nothing here; list it in `cors`");
     await next();
   };
 }

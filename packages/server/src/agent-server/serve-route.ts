@@ -10,18 +10,27 @@ import { assertStorableAddress } from "@deputize/client";
 import { type Clock, DeputizeError, currentContext, isDeputizeError, withCaller } from "@deputize/core";
 import type { Context } from "hono";
 import { AuthRefused, staleSignIn } from "../authenticators/index.ts";
+import type { RateLeft } from "./door.ts";
 import type { Authorization } from "./authorization/authorization.ts";
 import { type ApiCode, ApiError, apiCodeOf, metadataOf } from "./errors.ts";
 import { parsed, readJsonBody, readUpload } from "./read-request.ts";
 import { type AgentRoute, Answer, type RouteCall } from "./route.ts";
 import { ANONYMOUS, type SignIn, type SignedIn, withIdentity } from "./sign-in.ts";
 
-/** Refuses before work is done; headers for the answer. */
+/** What a limit counts: a request, or a frame of a socket. */
+export interface Limited {
+  readonly path: string;
+  readonly source: string;
+  /** What the tightest limit says, which the limiter writes. */
+  left?: RateLeft | undefined;
+}
+
+/** Refuses before work is done. */
 export interface Limiter {
   /** Before anybody is asked who they are. Throws `rate_limited`. */
-  before(c: Context): Promise<void>;
+  before(asked: Limited): Promise<void>;
   /** Once it is known. Throws `rate_limited`. */
-  after(c: Context, who: SignedIn): Promise<void>;
+  after(asked: Limited, who: SignedIn): Promise<void>;
 }
 
 export interface ServeOptions {
@@ -136,12 +145,13 @@ export function serveRoute(route: AgentRoute, options: ServeOptions): (c: Contex
 
   return async (c) => {
     assertStorableAddress(c);
-    await limiter?.before(c);
+    const asked = limitedOf(c);
+    await limiter?.before(asked);
     const who = await admitted(c);
     return withCaller(who.caller, () =>
       withIdentity(who.identity, async () => {
         try {
-          await limiter?.after(c, who);
+          await limiter?.after(asked, who);
           await authorized(who, c.req.param());
           if (scope !== "public")
             await audit.append(
@@ -160,6 +170,20 @@ export function serveRoute(route: AgentRoute, options: ServeOptions): (c: Contex
         }
       }),
     );
+  };
+}
+
+/** A request as limits count it; what they say of it becomes headers of its answer. */
+function limitedOf(c: Context): Limited {
+  return {
+    path: c.req.path,
+    source: c.get("source"),
+    get left() {
+      return c.get("rateLimit");
+    },
+    set left(left) {
+      c.set("rateLimit", left);
+    },
   };
 }
 

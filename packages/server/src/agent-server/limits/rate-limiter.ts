@@ -7,9 +7,8 @@
  */
 import { type Clock, DeputizeError, nowSeconds } from "@deputize/core";
 import type { Ephemeral, SlidingWindow } from "@deputize/store";
-import type { Context } from "hono";
 import { z } from "zod";
-import type { Limiter } from "../serve-route.ts";
+import type { Limited, Limiter } from "../serve-route.ts";
 import type { SignedIn } from "../sign-in.ts";
 
 /** Whom a limit counts. `ip`, `user`, `key` (the credential), `tenant`, or `global` for everybody together. */
@@ -76,14 +75,17 @@ export function rateLimiter({ setting, ephemeral, clock }: RateLimiterOptions): 
     }),
   }));
 
-  async function take(c: Context, some: readonly Limit[], keyOf: (by: LimitedBy) => string): Promise<void> {
-    if (excluded.has(c.req.path)) return;
+  async function take(
+    asked: Limited,
+    some: readonly Limit[],
+    keyOf: (by: LimitedBy) => string,
+  ): Promise<void> {
+    if (excluded.has(asked.path)) return;
     for (const { by, requests, window, count } of some) {
       const { allowed, remaining, retryAfterSeconds } = await count.take(keyOf(by));
       const reset = nowSeconds(clock) + (allowed ? window : retryAfterSeconds);
-      const tightest = c.get("rateLimit");
-      if (!tightest || !allowed || remaining < tightest.remaining)
-        c.set("rateLimit", { limit: requests, remaining, reset });
+      if (!asked.left || !allowed || remaining < asked.left.remaining)
+        asked.left = { limit: requests, remaining, reset };
       if (!allowed)
         throw new DeputizeError("rate_limited", "too many requests; wait before the next one", {
           retryAfterSeconds,
@@ -94,9 +96,9 @@ export function rateLimiter({ setting, ephemeral, clock }: RateLimiterOptions): 
   const anonymous = limits.filter(({ by }) => by === "ip" || by === "global");
   const known = limits.filter(({ by }) => by !== "ip" && by !== "global");
   return {
-    before: (c) => take(c, anonymous, (by) => (by === "ip" ? c.get("source") : "everybody")),
-    after: (c, { caller, identity }: SignedIn) =>
-      take(c, known, (by) => {
+    before: (asked) => take(asked, anonymous, (by) => (by === "ip" ? asked.source : "everybody")),
+    after: (asked, { caller, identity }: SignedIn) =>
+      take(asked, known, (by) => {
         if (by === "tenant") return caller.tenant;
         const user = `${caller.tenant}:${caller.subject}`;
         return by === "key" ? `${user}:${identity?.tokenId ?? ""}` : user;

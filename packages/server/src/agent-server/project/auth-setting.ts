@@ -32,6 +32,9 @@ const jwt = settings({
   roles_at: claimPath.optional(),
   tenant_at: claimPath.optional(),
   ...policy,
+}).refine(({ tenants, tenant_at: at }) => tenants === undefined || at !== undefined, {
+  error:
+    "needs `tenant_at`, the claim that names the tenant: without it users of all `tenants` would be in one",
 });
 
 const custom = settings({

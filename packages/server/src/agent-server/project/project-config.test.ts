@@ -107,6 +107,10 @@ describe("what it may not say [AF-D01]", () => {
   const WAYS = 'a way in is "jwt" or { "method": … }, and no other word exists';
   it.each([
     [{ auth: "no-jwt-please" }, `auth: is null, a way in, or a list of ways in; ${WAYS}`],
+    [
+      { auth: { method: "jwt", tenants: ["acme", "globex"] } },
+      "auth: needs `tenant_at`, the claim that names the tenant: without it users of all `tenants` would be in one",
+    ],
     [{ auth: "JWT" }, `auth: is null, a way in, or a list of ways in; ${WAYS}`],
     [{ auth: "none" }, `auth: is null, a way in, or a list of ways in; ${WAYS}`],
     [{ auth: true }, `auth: is null, a way in, or a list of ways in; ${WAYS}`],

@@ -1,11 +1,15 @@
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InMemoryConversationStore, buildAgent } from "@deputize/agent";
 import { type Script, scriptedModel } from "@deputize/agent/testing";
+import { systemClock } from "@deputize/core";
+import { openEphemeral } from "@deputize/store";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { rejected } from "../../authenticators/authenticator.ts";
 import { authenticatorChain, jwtAuthenticator } from "../../authenticators/index.ts";
 import type { AgentServerOptions } from "../create-agent-server.ts";
+import { rateLimiter } from "../limits/rate-limiter.ts";
 import { type Running, SECRET, startServer, token } from "../server.fixture.ts";
 
 let server: Running;
@@ -246,6 +250,58 @@ describe("the socket", () => {
     one.ws.send(Buffer.from([1, 2, 3]));
     expect((await one.closed).code).toBe(1003);
   });
+
+  it("counts handshakes and frames as requests, so that no limit is passed by a socket [AF-F13]", async () => {
+    const ephemeral = await openEphemeral({ clock: systemClock });
+    const limited = (limits: { by: "ip" | "user"; requests: number; window: number }[]) => ({
+      limiter: rateLimiter({ setting: { limits }, ephemeral, clock: systemClock }),
+    });
+    await start([{ text: "One." }], limited([{ by: "user", requests: 1, window: 60 }]));
+    const bearer = await token({ userId: "ann" });
+    const one = await connect({ bearer });
+    ask(one.ws);
+    await one.next(isEnd);
+    ask(one.ws);
+    expect(codeOf(await one.next(isError))).toBe("RATE_LIMIT_EXCEEDED");
+    expect((await server.ask("/v1/threads", { bearer })).status).toBe(429);
+    await server.stop();
+    await start([], limited([{ by: "ip", requests: 1, window: 61 }]));
+    await connect({ bearer });
+    await expect(connect({ bearer })).rejects.toThrow("status 429");
+    await ephemeral.close();
+  });
+
+  it("gives one person some of the sockets, and never all", async () => {
+    await start([], { limits: { sockets: { perPerson: 1 } } });
+    const first = await connect({ bearer: await token({ userId: "ann" }) });
+    const second = await connect({ bearer: await token({ userId: "ann" }) });
+    expect(await second.closed).toEqual({ code: 1013, reason: "LIMIT_EXCEEDED" });
+    const other = await connect({ bearer: await token({ userId: "bea" }) });
+    expect(other.ws.readyState).toBe(WebSocket.OPEN);
+    first.ws.close();
+    await first.closed;
+    await sleep(50);
+    const again = await connect({ bearer: await token({ userId: "ann" }) });
+    await sleep(100);
+    expect(again.ws.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it("cuts whoever sends on and reads nothing, and keeps nothing for them", async () => {
+    await start([{ text: "never", after: new Promise(() => {}) }]);
+    const one = await connect({ bearer: await token({ userId: "ann" }) });
+    ask(one.ws);
+    await one.next(({ event }) => event === "updates");
+    one.ws.pause();
+    let cut = false;
+    (one.ws as unknown as { _socket: Socket })._socket.on("error", () => {
+      cut = true;
+    });
+    for (let n = 0; n < 400 && !cut && one.ws.readyState === WebSocket.OPEN; n += 1) {
+      for (let i = 0; i < 200; i += 1) one.ws.send("{}", () => {});
+      await sleep(5);
+    }
+    expect(cut || one.ws.readyState !== WebSocket.OPEN).toBe(true);
+  }, 20_000);
 
   it("ends the run of a socket that leaves", async () => {
     await start([{ text: "never", after: new Promise(() => {}) }]);

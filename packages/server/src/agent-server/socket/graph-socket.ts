@@ -18,6 +18,7 @@ import type { Authorization } from "../authorization/authorization.ts";
 import { type ErrorOptions, errorBody } from "../errors.ts";
 import type { RunEngine } from "../runs/run-engine.ts";
 import type { SignInWatches } from "../runs/sign-in-watch.ts";
+import type { Limiter } from "../serve-route.ts";
 import { type SignIn, type SignedIn, withIdentity } from "../sign-in.ts";
 import { readFrame, socketChunks } from "./graph-frames.ts";
 import { SOCKET_PROTOCOLS, type SocketRequestOptions, socketRequest } from "./socket-request.ts";
@@ -38,12 +39,16 @@ export interface GraphSocketOptions extends SocketRequestOptions {
   readonly errors: Omit<ErrorOptions, "requestId">;
   readonly clock: Clock;
   readonly source: SourceAddress;
+  /** Counts handshakes and frames as it counts requests. */
+  readonly limiter?: Limiter | undefined;
   readonly limits?: Partial<SocketLimits>;
 }
 
 export interface SocketLimits {
   /** Sockets at once; one more is closed with 1013. 1,000 unless set. */
   readonly maxConnections: number;
+  /** Sockets of one person at once, so that nobody holds all; one more is closed with 1013. 50 unless set. */
+  readonly perPerson: number;
   /** Bytes of a frame; a longer one closes with 1009. 262,144 unless set. */
   readonly frameBytes: number;
   /** How long a client may take nothing while something waits for it, in milliseconds. 60,000 unless set. */
@@ -52,7 +57,13 @@ export interface SocketLimits {
   readonly pingMs: number;
 }
 
-const LIMITS: SocketLimits = { maxConnections: 1_000, frameBytes: 262_144, stallMs: 60_000, pingMs: 30_000 };
+const LIMITS: SocketLimits = {
+  maxConnections: 1_000,
+  perPerson: 50,
+  frameBytes: 262_144,
+  stallMs: 60_000,
+  pingMs: 30_000,
+};
 /** What may wait for a slow client. */
 const WAITING_BYTES = 262_144;
 const DRAIN_LOOK_MS = 20;
@@ -72,7 +83,7 @@ interface Connected extends SignedIn {
 }
 
 export function graphSocket(options: GraphSocketOptions): GraphSocket {
-  const { engine, authorization, audit, refusals, watches, clock } = options;
+  const { engine, authorization, audit, refusals, watches, clock, limiter } = options;
   const limits = { ...LIMITS, ...options.limits };
   const server = new WebSocketServer({
     noServer: true,
@@ -82,6 +93,7 @@ export function graphSocket(options: GraphSocketOptions): GraphSocket {
     handleProtocols: (offered) => SOCKET_PROTOCOLS.find((one) => offered.has(one)) ?? false,
   });
   let isClosing = false;
+  const heldBy = new Map<string, number>();
 
   function upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => {});
@@ -95,6 +107,7 @@ export function graphSocket(options: GraphSocketOptions): GraphSocket {
     void withContext({ requestId, source }, async () => {
       let read: ReturnType<typeof socketRequest>;
       try {
+        await limiter?.before({ path: GRAPH_SOCKET_PATH, source });
         read = socketRequest(incoming, options);
       } catch (error) {
         await counted(error, source, requestId);
@@ -114,9 +127,11 @@ export function graphSocket(options: GraphSocketOptions): GraphSocket {
   function refuse(socket: Duplex, error: unknown): void {
     const { status, code } = errorBody(error, { ...options.errors, requestId: "none" });
     const challenge = status === 401 ? "WWW-Authenticate: Bearer\r\n" : "";
+    const seconds = isDeputizeError(error) ? error.retryAfterSeconds : undefined;
+    const retry = seconds === undefined ? "" : `Retry-After: ${Math.max(1, Math.ceil(seconds))}\r\n`;
     const body = JSON.stringify({ error: { code } });
     socket.end(
-      `HTTP/1.1 ${status} Refused\r\n${challenge}Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${status} Refused\r\n${challenge}${retry}Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
     );
   }
 
@@ -168,11 +183,27 @@ export function graphSocket(options: GraphSocketOptions): GraphSocket {
       const headers = ticket === undefined ? request.headers : await options.tickets.redeem(ticket);
       const who = await check(new Request(request.url, { headers }), source);
       ws.off("message", hold);
-      serve(ws, who, early);
+      if (holds(ws, who)) serve(ws, who, early);
+      else ws.close(CLOSE.busy, "LIMIT_EXCEEDED");
     } catch (error) {
       ws.close(CLOSE.policy, codeOf(error));
       await counted(error, source, requestId).catch(() => {});
     }
+  }
+
+  /** Counts a socket for its person. False when they have too many. Where nobody is asked who they are, nobody is counted. */
+  function holds(ws: WebSocket, { identity }: Connected): boolean {
+    if (!identity) return true;
+    const person = JSON.stringify([identity.issuer, identity.tenantId, identity.userId]);
+    const held = heldBy.get(person) ?? 0;
+    if (held >= limits.perPerson) return false;
+    heldBy.set(person, held + 1);
+    ws.once("close", () => {
+      const left = (heldBy.get(person) ?? 1) - 1;
+      if (left > 0) heldBy.set(person, left);
+      else heldBy.delete(person);
+    });
+    return true;
   }
 
   function serve(ws: WebSocket, first: Connected, early: readonly string[]): void {
@@ -208,16 +239,19 @@ export function graphSocket(options: GraphSocketOptions): GraphSocket {
     async function onFrame(text: string): Promise<void> {
       const requestId = newId();
       if (working) {
-        await send(
-          failure(new DeputizeError("conflict", "one question at a time; wait for the answer"), requestId),
-        );
+        // Nothing waits here: whoever sends on and on without reading would have all of it kept.
+        if (ws.bufferedAmount > WAITING_BYTES) ws.terminate();
+        else if (ws.readyState === ws.OPEN) ws.send(JSON.stringify(failure(busy(), requestId)));
         return;
       }
       working = true;
       try {
+        const asked = { path: GRAPH_SOCKET_PATH, source: first.source };
+        await limiter?.before(asked);
         const who = await check(first.request, first.source);
         if (who.caller.subject !== first.caller.subject || who.caller.tenant !== first.caller.tenant)
           throw new DeputizeError("invalid_token", "the credential is somebody else's by now");
+        await limiter?.after(asked, who);
         await withContext({ requestId, source: first.source }, () =>
           withCaller(who.caller, () => withIdentity(who.identity, () => answer(who, text, requestId))),
         );
@@ -302,6 +336,9 @@ export function graphSocket(options: GraphSocketOptions): GraphSocket {
     },
   };
 }
+
+const busy = (): DeputizeError =>
+  new DeputizeError("conflict", "one question at a time; wait for the answer");
 
 function headerOf(incoming: IncomingMessage, name: string): string | undefined {
   const value = incoming.headers[name];
