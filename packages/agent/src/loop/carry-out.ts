@@ -12,6 +12,7 @@ import { toolSpan } from "../observe/spans.ts";
 import type { ApprovalDecision, ToolOutcome } from "../tools/tool-source.ts";
 import { askFirst } from "./ask-first.ts";
 import { entryOf, log, refuse } from "./call-entry.ts";
+import type { Used } from "../usage/used.ts";
 import { countUsed } from "./count-used.ts";
 import { guardedCards } from "./guarded-cards.ts";
 import { type LoopOptions, toolContext } from "./loop-options.ts";
@@ -104,11 +105,15 @@ async function perform(
       throw error;
     }
   }
+  // What was used is used, whatever becomes of the answer.
+  const used: Used[] = [];
+  const spent = (outcome: ToolOutcome): ToolOutcome => (used.length > 0 ? { ...outcome, used } : outcome);
   try {
     const outcome = await target.source.call(
       { callId, tool, args, argumentSources: sources, origins, ...(approval && { approval }) },
       toolContext(options, call.label),
     );
+    used.push(...(outcome.used ?? []));
     if (options.context.lasting && isOutsideMandate(outcome)) {
       throw new DeputizeError("insufficient_scope", "the mandate does not cover this");
     }
@@ -116,7 +121,7 @@ async function perform(
     const shown = await shownApproval(options, outcome.approval);
     if (shown) return { ...outcome, approval: shown };
     // A card that may not be shown is one that nobody can decide: whoever waits for it is told no.
-    await target.source.call(
+    const declined = await target.source.call(
       {
         callId,
         tool,
@@ -127,13 +132,16 @@ async function perform(
       },
       toolContext(options, call.label),
     );
-    return refuse(options, call, "approval_invalid", "this needs a yes, and its card may not be shown");
+    used.push(...(declined.used ?? []));
+    return spent(
+      await refuse(options, call, "approval_invalid", "this needs a yes, and its card may not be shown"),
+    );
   } catch (error) {
     // A dead grant or an unreadable token ends the run: nothing that the model could do next would succeed.
     if (isDeputizeError(error) && AUTHORITY_ENDED.has(error.code)) throw error;
     options.context.signal.throwIfAborted();
     const said = isDeputizeError(error) ? error.message : "the tool could not be reached";
-    return { status: "failed", content: { error: said }, label: UNKNOWN_LABEL, cards: [] };
+    return spent({ status: "failed", content: { error: said }, label: UNKNOWN_LABEL, cards: [] });
   }
 }
 

@@ -55,13 +55,18 @@ export type LoopEnd =
       readonly label: Label;
     };
 
-/** What a tool is told; with the label of the context in which its call was chosen. */
+/**
+ * What a tool is told; with the label of the context in which its call was chosen. Where a guard reads cards, those that a called
+ * agent shows while it works are shown once the call is over, as `guardedCards` lets them out.
+ */
 export function toolContext(options: LoopOptions, label = options.state.label): ToolContext {
-  const { record, state } = options;
+  const { record, state, guard } = options;
   return {
     ...options.context,
     label,
     personMessage: state.personMessage,
-    emit: (event) => record.emit(event),
+    emit: (event) => {
+      if (guard === undefined || event.event !== "card") record.emit(event);
+    },
   };
 }

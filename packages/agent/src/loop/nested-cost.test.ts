@@ -2,7 +2,7 @@
 import { hashParts } from "@deputize/core";
 import { openEphemeral } from "@deputize/store";
 import { describe, expect, it } from "vitest";
-import { alice, auditList, authority } from "../agent.fixture.ts";
+import { alice, auditList, authority, cancelTool } from "../agent.fixture.ts";
 import { usageBudgets } from "../budgets/usage-budgets.ts";
 import { type BuildAgentOptions, buildAgent } from "../build-agent.ts";
 import { InMemoryConversationStore } from "../conversations/memory-store.ts";
@@ -65,6 +65,25 @@ describe("an agent without a price, asked by one that is bounded in money", () =
     expect((await second.run("Go", turn)).problem).toMatchObject({
       code: "limit_exceeded",
       errors: { budget: "run.costMicros" },
+    });
+  });
+
+  it("goes on with nothing that waits for whoever is bounded in money, and it still waits [PR-F50]", async () => {
+    const tools = cancelTool();
+    const { model } = free([{ calls: [{ tool: "cancel_order" }] }, { text: "Cancelled." }]);
+    const agent = await build("waiting", [], { model, extraTools: [tools] });
+    const { approvals } = await agent.run("Cancel it", turn);
+    const id = approvals[0]?.id ?? "";
+    const decided = { ...turn, decision: "approve" as const };
+    await expect(
+      agent.resume(id, { ...decided, runOptions: { costMustBeKnown: true } }),
+    ).rejects.toMatchObject({
+      code: "limit_exceeded",
+    });
+    expect(tools.effects).toEqual([]);
+    expect(await agent.resume(id, decided)).toMatchObject({
+      status: "done",
+      response: expect.stringContaining("Cancelled."),
     });
   });
 });

@@ -76,9 +76,13 @@ export async function begin(runtime: AgentRuntime, request: TurnRequest): Promis
   });
 }
 
-/** Goes on with the run that waits for an approval. Throws `not_found` when none of the caller's does. */
+/**
+ * Goes on with the run that waits for an approval. Throws `not_found` when none of the caller's does, and `limit_exceeded` where the
+ * cost must be known and is not; the run then still waits.
+ */
 export async function beginResumption(runtime: AgentRuntime, request: ResumeRequest): Promise<Started> {
   const { room } = runtime;
+  if (request.runOptions?.costMustBeKnown && runtime.unpriced.length > 0) throw costUnknown(runtime.unpriced);
   const row = await room.claimResumption(request.caller, request.approvalId);
   let state: RunState;
   try {

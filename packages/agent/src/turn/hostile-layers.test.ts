@@ -141,4 +141,30 @@ describe("a tool", () => {
     // So does the card that the agent shows; the authority keeps what is decided on as the tool said it.
     expect(result.approvals[0]?.summary).toContain("Cancel order [hidden]");
   });
+
+  it("costs what it cost where its card may not be shown [PR-F50]", async () => {
+    const guard: TextGuard = {
+      input: async (text) => ({ text }),
+      ...passesTools,
+      output: () => ({
+        push: (text) => {
+          if (text.includes("ORD-1")) throw new DeputizeError("guardrail_violation", "this may not leave");
+          return text;
+        },
+        end: () => "",
+      }),
+    };
+    const used = (tokensIn: number) => ({
+      used: [{ agent: "other", model: "m", calls: 1, tokensIn, tokensOut: 0, costMicros: 1, accounts: [] }],
+    });
+    const tools = tableTools({
+      pay: (call) =>
+        call.approval
+          ? { status: "refused", ...used(500) }
+          : { status: "waiting", approval: approvalFor(call), ...used(3_000) },
+    });
+    const model = scriptedModel([{ calls: [{ tool: "pay" }] }, { text: "I could not." }]);
+    const result = await makeAgent(store, model, [tools], { guard }).run(ask("pay"));
+    expect(result).toMatchObject({ status: "done", steps: [{ status: "refused" }], tokens_in: 3_520 });
+  });
 });

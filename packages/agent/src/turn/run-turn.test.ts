@@ -18,6 +18,7 @@ import {
 import type { Card } from "../events.ts";
 import type { AgentEvent } from "../observe/agent-event.ts";
 import { scriptedModel } from "../testing.ts";
+import type { ToolContext } from "../tools/tool-source.ts";
 import type { AnswerCache, Budgets, FreshAnswer, TextGuard, TurnMemory } from "./ports.ts";
 
 let store: TestStore;
@@ -139,6 +140,30 @@ describe("a turn with layers", () => {
     expect(result.cards).toEqual(shown);
     const stored = await agent.conversations.get(alice, result.conversation_id);
     expect(stored.messages.at(-1)?.cards).toEqual(shown);
+  });
+
+  it("shows a card of a called agent only as the guard lets it out, also while the call is under way [PR-D39]", async () => {
+    const card = { type: "note", title: "the secret place" } as unknown as Card;
+    const model = scriptedModel([{ calls: [{ tool: "find" }] }, { text: "ok" }]);
+    const find = (_: unknown, context: ToolContext) => {
+      context.emit({ event: "card", data: card });
+      return { cards: [card] };
+    };
+    const agent = makeAgent(store, model, [tableTools({ find })], { guard });
+    const events = await collect(agent.stream(ask("hi")));
+    expect(ofKind(events, "card")).toEqual([{ type: "note", title: "the [hidden] place" }]);
+  });
+
+  it("shows cards of a kept answer as the guard lets them out now [PR-F45]", async () => {
+    const cache = cacheOf();
+    const agent = makeAgent(store, scriptedModel([{ text: "Found." }]), [], { cache, guard });
+    await agent.run(ask("what is it?"));
+    const cards = [
+      { type: "note", title: "an old secret" },
+      { type: "note", secret: "a name of a member" },
+    ] as unknown as Card[];
+    cache.kept[0] = { ...(cache.kept[0] as FreshAnswer), cards };
+    expect((await agent.run(ask("what is it?"))).cards).toEqual([{ type: "note", title: "an old [hidden]" }]);
   });
 
   it("ties a turn outside of any request to itself, and never to an id that no header can carry", async () => {

@@ -7,6 +7,7 @@
  */
 import { isDeputizeError } from "@deputize/core";
 import { joinLabels } from "@deputize/guardrails/flow";
+import { guardedCards } from "../loop/guarded-cards.ts";
 import type { AgentFact } from "../observe/agent-event.ts";
 import { hear } from "../loop/provenance.ts";
 import type { LoopEnd, LoopOptions } from "../loop/loop-options.ts";
@@ -62,7 +63,7 @@ export async function runTurn({ layers, loop, turn, modelName, rests }: TurnWork
   if (look?.hit) {
     state.label = joinLabels(state.label, look.hit.label);
     record.emit({ event: "delta", data: { text: look.hit.text } });
-    for (const card of look.hit.cards) record.emit({ event: "card", data: card });
+    for (const card of await guardedCards(look.hit.cards, loop)) record.emit({ event: "card", data: card });
     return { status: "done", whole: true, ...restsOn([look.hit.rests, beside]) };
   }
 

@@ -1,7 +1,12 @@
 /** What an answer of another agent cost: counted for the person who asked, once, and never believed of a stranger. */
 import {
   type AgentObserver,
+  type Approval,
+  type ResumeRequest,
+  type ToolContext,
   type TurnAccount,
+  type TurnEvent,
+  type TurnRequest,
   type UsageBudgetOptions,
   type Used,
   usageBudgets,
@@ -15,7 +20,7 @@ import { type TestStore, openTestEphemeral } from "@deputize/store/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { fakeAuthority, fakeVerifier, scriptedAgent } from "../testing.ts";
 import { agentApp } from "./agent-app.ts";
-import { SPECIALIST_TOOL, specialistTools } from "./call-specialist.ts";
+import { SPECIALIST_TOOL, type Specialist, specialistTools } from "./call-specialist.ts";
 import {
   URL_OF_ORDERS,
   alice,
@@ -187,14 +192,25 @@ const good: Used = {
   accounts: [],
 };
 
-/** One call of a specialist that says of itself what it likes. */
-async function told(used: unknown, costMustBeKnown = false) {
-  const agent = scriptedAgent("order-management", async function* ({ runOptions }) {
+/** One call of a specialist that says of itself what it likes, and asks for a yes first where `approval` is given. */
+async function told(
+  used: unknown,
+  costMustBeKnown = false,
+  more: Partial<Specialist> = {},
+  approval?: Approval,
+) {
+  async function* end({ runOptions }: Pick<ResumeRequest, "runOptions">): AsyncIterable<TurnEvent> {
     yield { event: "delta", data: { text: "None." } };
     runOptions?.onLabel?.(privateLabel(alice.subject, "orders"));
     runOptions?.onAccount?.({ used } as TurnAccount);
     yield { event: "done", data: { status: "done" } };
-  });
+  }
+  async function* first(request: TurnRequest): AsyncIterable<TurnEvent> {
+    if (!approval) return yield* end(request);
+    yield { event: "approval", data: approval };
+    yield { event: "done", data: { status: "waiting" } };
+  }
+  const agent = scriptedAgent("order-management", first, end);
   const app = agentApp({
     agent,
     verifier: fakeVerifier(),
@@ -205,28 +221,31 @@ async function told(used: unknown, costMustBeKnown = false) {
     card: { version: "1.0.0", skills: [{ id: "orders", name: "Orders", description: "finds orders" }] },
   });
   const source = specialistTools({
-    specialists: [{ name: "order-management", description: "orders", url: URL_OF_ORDERS, account: true }],
+    specialists: [
+      { name: "order-management", description: "orders", url: URL_OF_ORDERS, account: true, ...more },
+    ],
     fetch: wayTo(app),
   });
-  const outcome = await source.call(
-    {
-      callId: newId(),
-      tool: SPECIALIST_TOOL,
-      args: { agent_name: "order-management", message: "orders?" },
-      argumentSources: {},
-    },
-    {
-      ...asked(),
-      agent: "customer-support",
-      runId: newId(),
-      conversationId: newId(),
-      label: privateLabel(alice.subject, "person"),
-      personMessage: "",
-      signal: new AbortController().signal,
-      emit: () => {},
-      ...(costMustBeKnown && { costMustBeKnown }),
-    },
-  );
+  const context: ToolContext = {
+    ...asked(),
+    agent: "customer-support",
+    runId: newId(),
+    conversationId: newId(),
+    label: privateLabel(alice.subject, "person"),
+    personMessage: "",
+    signal: new AbortController().signal,
+    emit: () => {},
+    ...(costMustBeKnown && { costMustBeKnown }),
+  };
+  const call = {
+    callId: newId(),
+    tool: SPECIALIST_TOOL,
+    args: { agent_name: "order-management", message: "orders?" },
+    argumentSources: {},
+  };
+  let outcome = await source.call(call, context);
+  if (approval)
+    outcome = await source.call({ ...call, approval: { id: approval.id, decision: "approve" } }, context);
   return { outcome, agent };
 }
 
@@ -235,6 +254,27 @@ describe("numbers of an agent that is named as one of ours", () => {
     expect((await told([good])).outcome).toMatchObject({ status: "done", content: "None.", used: [good] });
     const { agent } = await told([], true);
     expect(agent.turns[0]?.runOptions).toMatchObject({ costMustBeKnown: true });
+  });
+
+  it("must be known after a person's yes too [PR-F50]", async () => {
+    const approval: Approval = {
+      id: newId(),
+      tool: "cancel_order",
+      agent: "order-management",
+      summary: "Cancel it",
+      arguments: [],
+      status: "pending",
+      expires: "2027-01-01T00:00:00.000Z",
+      created: "2026-01-01T00:00:00.000Z",
+    };
+    const { agent, outcome } = await told([good], true, {}, approval);
+    expect(outcome).toMatchObject({ status: "done", used: [good] });
+    expect(agent.resumptions[0]?.runOptions).toMatchObject({ costMustBeKnown: true });
+  });
+
+  it("need not be known to an agent that pays itself, which would refuse to work without a price", async () => {
+    const { agent } = await told([], true, { account: false, paidBy: "them" });
+    expect(agent.turns[0]?.runOptions?.costMustBeKnown).toBeUndefined();
   });
 
   it.each([

@@ -59,6 +59,9 @@ export interface Specialist {
 /** Whether labels, steps and cards of it count. */
 const isOurs = ({ ours, trust }: Specialist): boolean => ours ?? trust === undefined;
 
+/** Whether its work costs us nothing, and nothing that it says of that counts. */
+const paysItself = ({ account, paidBy }: Specialist): boolean => paidBy === "them" && account !== true;
+
 export interface SpecialistToolsOptions {
   readonly specialists: readonly Specialist[];
   readonly fetch: typeof fetch;
@@ -120,7 +123,7 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
     name: "specialists",
     asks: [...byName.keys()],
     // Those with `account` say it themselves, before they begin.
-    unpriced: options.specialists.flatMap((one) => (one.account || one.paidBy === "them" ? [] : [one.name])),
+    unpriced: options.specialists.flatMap((one) => (one.account || paysItself(one) ? [] : [one.name])),
 
     async list(context) {
       const specialists = await allowed(context);
@@ -199,7 +202,8 @@ export function specialistTools(options: SpecialistToolsOptions): ToolSource {
         role: "user",
         contextId,
         ...(taskId !== undefined && { taskId }),
-        ...(context.costMustBeKnown && { metadata: COST_MUST_BE_KNOWN }),
+        // An agent that pays itself would refuse for the lack of a price that is no concern of ours.
+        ...(context.costMustBeKnown && !paysItself(specialist) && { metadata: COST_MUST_BE_KNOWN }),
       }),
       configuration: {
         acceptedOutputModes: ["text/plain", "application/json"],

@@ -201,8 +201,9 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
     const { parts } = request.userMessage;
     const resume = resumeOf(parts);
     const personConversationId = request.contextId;
+    const bounded = costMustBeKnown(request.userMessage) && { costMustBeKnown: true };
     if (resume) {
-      const runOptions = { ...ids, ...hear, personConversationId };
+      const runOptions = { ...ids, ...hear, ...bounded, personConversationId };
       return agent.resume({ caller, authority, ...resume, signal, runOptions });
     }
     const person = personOf(parts);
@@ -216,7 +217,7 @@ export function createExecutor(options: ExecutorOptions): AgentExecutor {
         inputLabel: labelOfParts(parts.filter((part) => part.content?.$case === "text")),
         ...ids,
         ...hear,
-        ...(costMustBeKnown(request.userMessage) && { costMustBeKnown: true }),
+        ...bounded,
         personConversationId,
         ...(person !== undefined && { personMessage: person }),
       },
