@@ -1,10 +1,11 @@
 /** A person who is erased while a turn of theirs is under way. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { TestStore } from "@deputize/store/testing";
-import { alice, authority, makeAgent, openAgentStore, tableTools } from "../agent.fixture.ts";
+import { alice, authority, makeAgent, openAgentStore, passesTools, tableTools } from "../agent.fixture.ts";
 import { VectorProvider } from "../memory/vector-provider.ts";
 import { agentMemory } from "../memory/agent-memory.ts";
 import { scriptedModel } from "../testing.ts";
+import type { TextGuard } from "../turn/ports.ts";
 import { usageLedger } from "../usage/usage-ledger.ts";
 
 let store: TestStore;
@@ -40,6 +41,32 @@ it("loses what they said, and keeps no answer or memory of it once the turn has 
   await ledger.flush();
   // Not a line of numbers either: the turn began before the erasure.
   expect(await kept()).toEqual([]);
+});
+
+it("has no memory kept of a turn that was stored just before, while its words are still looked at [PR-D30]", async () => {
+  const reached = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const scan: TextGuard = {
+    ...passesTools,
+    input: async (text) => {
+      reached.resolve();
+      await go.promise;
+      return { text };
+    },
+    output: () => ({ push: (text) => text, end: () => "" }),
+  };
+  const memory = agentMemory({ provider: new VectorProvider(store), autoStore: true, scan });
+  const model = scriptedModel([{ text: "You like lamps." }, { text: "You like rugs." }]);
+  const agent = makeAgent(store, model, [], { memory });
+  const turn = agent.run({ caller: alice, authority, message: "I like lamps very much" });
+  await reached.promise;
+  await erase();
+  go.resolve();
+  expect(await turn).toMatchObject({ status: "done", response: "You like lamps." });
+  expect(await kept()).toEqual([]);
+  // What begins afterwards is kept again.
+  await agent.run({ caller: alice, authority, message: "I like rugs very much" });
+  expect(await kept()).toContain("memories");
 });
 
 const erase = () =>

@@ -4,7 +4,8 @@
  *
  * Guarantees: recall is for the turn's caller alone, ends in time, and has the join of the labels of what it gives [SR-07]. By
  * itself it keeps only what the caller may read, with the label that it had, where it came from, and for `ttlMs` [PR-D42]. What the
- * guard would change or refuse is not kept at all, nor what looks like a secret. It shares nothing [PR-D40].
+ * guard would change or refuse is not kept at all, nor what looks like a secret. It shares nothing [PR-D40]. Of a person who was
+ * erased since the turn began nothing is kept, where the provider can tell [PR-D30].
  */
 import { type Caller, DeputizeError } from "@deputize/core";
 import { type Label, joinLabels, looksSecret, parseLabel } from "@deputize/guardrails";
@@ -47,7 +48,14 @@ export interface AgentMemory extends TurnMemory {
 export function agentMemory({ provider, scan, ...settings }: AgentMemoryOptions): AgentMemory {
   const { limit, minScore, timeoutMs, autoStore, ttlMs, maxChars } = storeOptions(OPTIONS, settings);
 
+  /** The last erasure of each turn's person when it began. */
+  const erasures = new WeakMap<Turn, Promise<string>>();
+
   async function recall(turn: Turn): Promise<Recalled | undefined> {
+    const known = autoStore ? provider.lastErasure?.(turn.caller) : undefined;
+    if (known) erasures.set(turn, known);
+    // Whoever keeps hears of it.
+    known?.catch(() => {});
     const signal = AbortSignal.any([turn.signal, AbortSignal.timeout(timeoutMs)]);
     const query = { limit: limit * SPARE, minScore, signal };
     const found = await inTime(provider.search(turn.caller, turn.message, query), signal);
@@ -59,11 +67,13 @@ export function agentMemory({ provider, scan, ...settings }: AgentMemoryOptions)
 
   async function keep(turn: Turn, text: string, label: Label): Promise<void> {
     if (text.trim() === "") return;
+    const lastErasure = await erasures.get(turn);
     await provider.add(turn.caller, {
       text: text.slice(0, MEMORY_CHARS),
       label,
       origin: { act: "turn", agent: turn.agent, conversation: turn.conversationId, run: turn.runId },
       ...(ttlMs !== undefined && { ttlMs }),
+      ...(lastErasure !== undefined && { lastErasure }),
     });
   }
 

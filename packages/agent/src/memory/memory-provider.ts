@@ -44,6 +44,8 @@ export interface NewMemory {
   /** For everybody of the tenant. */
   readonly shared?: boolean;
   readonly ttlMs?: number;
+  /** What `lastErasure` said before the work began that made this: it is not kept where its person was erased since. */
+  readonly lastErasure?: string;
 }
 
 export interface FoundMemory extends Memory {
@@ -66,7 +68,7 @@ export interface MemoryProvider {
   /**
    * Keeps a memory. No id where a service takes it in later. Throws `MemoryIsolationError` for one that may not be shared,
    * `validation_failed` for its text or time, `limit_exceeded` when the person has too many that they asked to keep; of those
-   * that turns left, the oldest make room.
+   * that turns left, the oldest make room; `conflict` where the person was erased meanwhile.
    */
   add(caller: Caller, memory: NewMemory): Promise<{ readonly id?: string }>;
   /** What fits `text` best, of the caller's own and of what was shared with them. */
@@ -87,6 +89,8 @@ export interface MemoryProvider {
   delete(caller: Caller, id: string): Promise<void>;
   /** Versions, by tag, that change with whatever a search may find for this caller; absent where nobody raises them. */
   versions?(caller: Caller): Promise<Readonly<Record<string, string>> | undefined>;
+  /** Which erasure of the caller was the last; absent where nobody can tell. */
+  lastErasure?(caller: Caller): Promise<string>;
   /** All of the caller's own, page by page. */
   exportOwner(caller: Caller): AsyncIterable<Memory>;
   /** Removes all that a person has here, and answers how many; for an erasure job, which decides whether it may. */

@@ -8,7 +8,7 @@
  * Removing ends a memory in the caller's own transaction, and takes its row in a second one, by the only role that may [SR-03];
  * where that fails, the next memory added or an erasure takes it.
  */
-import { type Caller, type Clock, isUuid, systemClock } from "@deputize/core";
+import { type Caller, type Clock, DeputizeError, isUuid, systemClock } from "@deputize/core";
 import { parseLabel } from "@deputize/guardrails/flow";
 import { type Store, type Tx, readVersions } from "@deputize/store";
 import { z } from "zod";
@@ -117,8 +117,10 @@ export class VectorProvider implements MemoryProvider {
     const { vector, signature } = await this.#embedded(memory.text);
     await this.#makeRoom(caller);
     const { origin } = memory;
-    await this.#write(caller, (tx) =>
-      tx.query(
+    await this.#write(caller, async (tx) => {
+      if (input.lastErasure !== undefined && (await lastErasure(tx)) !== input.lastErasure)
+        throw new DeputizeError("conflict", "the person was erased meanwhile; nothing is kept of them");
+      await tx.query(
         `INSERT INTO agent.memories (tenant, owner, embedder, embedding, ${COLUMNS}, signature)
          VALUES (deputize.tenant(), deputize.subject(), $1, $2::real[], $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11, $12, $13, $14::bit(1024))`,
         [
@@ -137,8 +139,8 @@ export class VectorProvider implements MemoryProvider {
           memory.expires ?? null,
           signature,
         ],
-      ),
-    );
+      );
+    });
     return { id: memory.id };
   };
 
@@ -169,6 +171,9 @@ export class VectorProvider implements MemoryProvider {
   // What others share has no versions of this caller's.
   versions: Required<MemoryProvider>["versions"] = async (caller) =>
     this.#options.shared ? undefined : this.#store.asCaller(caller, (tx) => readVersions(tx, ["memories"]));
+
+  lastErasure: Required<MemoryProvider>["lastErasure"] = (caller) =>
+    this.#store.asCaller(caller, lastErasure).catch(fault);
 
   list: MemoryProvider["list"] = async (caller, { limit, cursor } = {}) => {
     const size = memoriesAPage(limit);
@@ -294,6 +299,11 @@ export class VectorProvider implements MemoryProvider {
     const { rows } = await this.#store.transaction("authority", work).catch(fault);
     return rows[0]?.n ?? 0;
   }
+}
+
+async function lastErasure(tx: Tx): Promise<string> {
+  const { rows } = await tx.query<{ at: string }>("SELECT agent.last_erasure() AS at");
+  return rows[0]?.at ?? "none";
 }
 
 /** Throws `not_found`. */
