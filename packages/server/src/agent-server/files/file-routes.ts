@@ -47,7 +47,7 @@ export function safeName(name: string): string {
   const last = name.split(/[/\\]/).at(-1) ?? "";
   const clean = last
     .toWellFormed()
-    .replaceAll(/[\p{Cc}"<>|:*?;%]/gu, "_")
+    .replaceAll(/[\p{Cc}\p{Bidi_Control}"<>|:*?;%]/gu, "_")
     .replace(/^\.+/, "")
     .trim();
   return clean.slice(0, 200) || "file";

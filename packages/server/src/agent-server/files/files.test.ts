@@ -170,6 +170,8 @@ describe("names and kinds of files", () => {
       ["", "file"],
       ['a"\r\nSet-Cookie: x=1', "a___Set-Cookie_ x=1"],
       [".htaccess", "htaccess"],
+      // Shown from right to left it would read as another kind of file.
+      ["invoice\u202Efdp.exe", "invoice_fdp.exe"],
     ] as const)
       expect(safeName(given)).toBe(kept);
     expect(safeName("x".repeat(500))).toHaveLength(200);
