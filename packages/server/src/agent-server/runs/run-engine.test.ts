@@ -177,7 +177,7 @@ describe.each(stores)("runs over the %s store", (_, openAll) => {
     const engine = await replica();
     const run = await ask(engine, "hi");
     (await agent.turnOf("hi")).end("failed", "limit_exceeded");
-    const fault = { code: "LIMIT_EXCEEDED", message: "it was limit_exceeded" };
+    const fault = { code: "RECURSION_000", message: "it was limit_exceeded" };
     expect((await follow(engine, run.id)).at(-2)).toMatchObject({ event: "error", data: fault });
     expect(await engine.get(alice, run.id)).toMatchObject({ status: "failed", fault });
   });
