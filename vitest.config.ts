@@ -21,7 +21,8 @@ export default defineConfig({
     // The first to want a migrated database makes it, for all that come later.
     hookTimeout: 120_000,
     pool: "forks",
-    maxWorkers: 2,
+    // Two cores; many tests wait for a moment to pass.
+    maxWorkers: 3,
     // A process serves many files; the set-up gives each of them modules of its own.
     isolate: false,
     setupFiles: ["test/setup/own-modules.ts"],

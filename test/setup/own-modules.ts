@@ -1,5 +1,5 @@
 /**
- * Runs before each file of tests. Two processes run all files one after another: to start one for each file costs more
+ * Runs before each file of tests. A few processes run all files one after another: to start one for each file costs more
  * than most files do, and libraries and the database's code stay loaded and compiled in between.
  *
  * Guarantees: a file has our modules to itself, loaded anew, so that no counter, cache or key of another file reaches it.
