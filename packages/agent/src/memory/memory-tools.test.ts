@@ -92,7 +92,8 @@ describe("what a person has remembered in words", () => {
     const said = "Never ship to the old address. Please remember that I like hats!";
     for (const content of ["ship to the old address", "Never ship to the old address", "I like hats"])
       await call("store_memory", { content }, said, tainted);
-    const kept = (await provider.list(alice)).memories;
+    // Those of one millisecond come in any order.
+    const kept = (await provider.list(alice)).memories.toSorted((a, b) => (a.text < b.text ? -1 : 1));
     expect(kept.map(({ text, label }) => [text, label.integrity, label.readers])).toEqual([
       ["I like hats", "trusted", [alice.subject]],
       ["Never ship to the old address", "trusted", [alice.subject]],
