@@ -111,7 +111,7 @@ export function opsRouter({ audit, ephemeral, clock }: OpsDeps): MCPRouter {
     {
       title: "Audit log",
       description:
-        "Lists the newest entries of the company's audit log: the person's own in full, everybody else's as codes only.",
+        "Says who changed what, and when: the newest entries of the company's audit log, the person's own in full, everybody else's as codes only.",
       effect: "read",
       sends: "owner",
       // What earlier calls were given stands in it, and text by others may have chosen that.

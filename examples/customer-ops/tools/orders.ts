@@ -101,7 +101,7 @@ export function ordersRouter(): MCPRouter {
     {
       title: "Orders of a customer",
       description:
-        "Lists a customer's orders, newest first, all of them or those in one status. Amounts are integer cents.",
+        "Lists a customer's orders, newest first, all of them or those in one status, such as pending or shipped. Amounts are integer cents.",
       effect: "read",
       sends: "owner",
       guards: [READ],

@@ -101,7 +101,8 @@ describe("what a person has remembered in words", () => {
     ]);
     // With nobody else's text about, the part is the person's and their model's.
     await call("store_memory", { content: "the old address" }, said);
-    expect((await provider.list(alice)).memories[0]).toMatchObject({ label: { integrity: "trusted" } });
+    const own = (await provider.list(alice)).memories.find(({ text }) => text === "the old address");
+    expect(own).toMatchObject({ label: { integrity: "trusted" } });
   });
 
   it("keeps the label of what the model had read, where it wrote the words itself [SR-07]", async () => {
