@@ -23,6 +23,7 @@ import {
   VectorProvider,
   agentMemory,
   agentMigrations,
+  approvalCallback,
   callbackTransport,
   createCaller,
   generateSessionId,
@@ -53,6 +54,7 @@ const FACTORS = {
   budgets: ON_OFF,
   fallback: ON_OFF,
   optimizeTools: ON_OFF,
+  approvals: ON_OFF,
   erasure: ON_OFF,
 } as const;
 type Features = Row<typeof FACTORS>;
@@ -173,6 +175,17 @@ async function featuresOf(row: Features) {
       };
     },
   };
+  /** Who was asked about a call of theirs, and who says no from now on. */
+  const questions: string[] = [];
+  const refusing = new Set<string>();
+  const approvals: SupportOptions["approvals"] = {
+    ask: ["orders_*"],
+    denyWindowMs: 0,
+    handler: approvalCallback(({ subject }) => {
+      questions.push(subject);
+      return refusing.has(subject) ? "refuse" : "approve";
+    }),
+  };
   const options: SupportOptions = {
     model: row.fallback === "on" ? broken : model,
     conversations: conversationsOf(row.conversations, undo),
@@ -187,8 +200,9 @@ async function featuresOf(row: Features) {
     ...(row.limits === "on" && { limits: { messageChars: 200 } }),
     ...(row.budgets === "on" && { budgets: counted }),
     ...(row.optimizeTools === "on" && { optimizeTools: fewTools }),
+    ...(row.approvals === "on" && { approvals }),
   };
-  return { options, model, broken, events, watching, charged, undo };
+  return { options, model, broken, events, watching, charged, questions, refusing, undo };
 }
 
 function conversationsOf(kind: Features["conversations"], undo: AsyncDisposableStack): ConversationStore {
@@ -234,7 +248,7 @@ describe.each(ROWS.map((row) => [Object.values(row).join(" "), row] as const))("
   it("answers two people at once, each from what is theirs, with every feature at work [PR-D46]", async () => {
     const opened = await featuresOf(row);
     await using _undo = opened.undo;
-    const { model, broken, events, watching, charged } = opened;
+    const { model, broken, events, watching, charged, questions, refusing } = opened;
     await using support = await openSupport(desk, opened.options);
     opened.undo.defer(async () => {
       // The next row begins with nothing.
@@ -282,6 +296,17 @@ describe.each(ROWS.map((row) => [Object.values(row).join(" "), row] as const))("
 
     await memoryHolds(row, support, model, ask);
     await guardHolds(row, support, model, ask, sessions);
+
+    // Each is asked of their own calls; a no is a no for whoever said it.
+    expect(new Set(questions)).toEqual(new Set(row.approvals === "on" ? NAMES.map(idOf) : []));
+    refusing.add(idOf("ben"));
+    const other = await both("Where is order 99999?");
+    expect(other.ann.response).toContain("couldn't find");
+    expect(/the answer was no/i.test(other.ben.response)).toBe(row.approvals === "on");
+    // What a guard held back is said once.
+    const paragraphs = other.ann.response.split("\n\n");
+    expect(new Set(paragraphs).size).toBe(paragraphs.length);
+    refusing.clear();
 
     const long = ask("ann", `Where is order 12346? ${"Please. ".repeat(30)}`);
     if (row.limits === "on") await expect(long).rejects.toMatchObject({ code: "validation_failed" });

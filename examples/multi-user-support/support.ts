@@ -25,7 +25,10 @@ import { type PersonKeeper, ownerKeeper } from "deputize/server";
 import type { Desk } from "../customer-ops/installation.ts";
 
 /** What may be switched on and off beside each other, in any combination; `buildAgent` says what each does. */
-type Features = Pick<BuildAgentOptions, "fallback" | "observe" | "limits" | "budgets" | "optimizeTools">;
+type Features = Pick<
+  BuildAgentOptions,
+  "approvals" | "fallback" | "observe" | "limits" | "budgets" | "optimizeTools"
+>;
 
 export interface SupportOptions extends Features {
   /** The default scanner unless told; false for none. */

@@ -39,6 +39,7 @@ export function createTurnRecord(
   guard?: OutputGuard,
 ): TurnRecord {
   let text = "";
+  let held = false;
   let newParagraph = false;
   const steps = new Map<string, Step>();
   const cards: Card[] = [];
@@ -87,6 +88,7 @@ export function createTurnRecord(
     },
     emit(event) {
       if (event.event === "delta") {
+        held ||= guard !== undefined;
         append(guard ? guard.push(event.data.text) : event.data.text);
         return;
       }
@@ -111,7 +113,10 @@ export function createTurnRecord(
       append(paragraph);
     },
     async release() {
-      if (guard) append(await guard.end());
+      // Once for what was pushed: a guard need not know that it was asked for the rest before.
+      if (!guard || !held) return;
+      held = false;
+      append(await guard.end());
     },
     async endParagraph() {
       await record.release();
