@@ -100,7 +100,7 @@ const databaseUrl = process.env["DEPUTIZE_TEST_DATABASE_URL"];
 const redisUrl = process.env["DEPUTIZE_TEST_REDIS_URL"];
 const chromium = process.env["DEPUTIZE_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** What reaches no database, or shows programs whose parts are tested on both: these run in the fast set alone. */
+/** What reaches no database, shows programs whose parts are tested on both, or is a sample of a slow test: these run in the fast set alone. */
 const ONE_DATABASE_IS_ENOUGH = [
   "packages/core/**",
   "packages/guardrails/**",
@@ -111,6 +111,7 @@ const ONE_DATABASE_IS_ENOUGH = [
   "examples/retail-desk/replay/**",
   "examples/weather-api/**",
   "scripts/**",
+  "test/hostile/attacks/sample.test.ts",
 ];
 
 const checks: readonly Check[] = [
