@@ -100,7 +100,7 @@ const databaseUrl = process.env["DEPUTIZE_TEST_DATABASE_URL"];
 const redisUrl = process.env["DEPUTIZE_TEST_REDIS_URL"];
 const chromium = process.env["DEPUTIZE_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** What reaches no database, shows programs whose parts are tested on both, or is a sample of a slow test: these run in the fast set alone. */
+/** Run in the fast set alone: what reaches no database, programs whose parts are tested on both, and the sample of a slow test. */
 const ONE_DATABASE_IS_ENOUGH = [
   "packages/core/**",
   "packages/guardrails/**",

@@ -3,7 +3,8 @@
  * what a backend of one's own says beside.
  *
  * Guarantees: nothing is allowed that no rule says; a backend that throws, or answers nothing known, refuses, and where it cannot
- * tell the answer is 503 and never yes [AF-D08]. A credential reaches no further than its own scopes.
+ * tell the answer is 503 and never yes [AF-D08]. A credential that names scopes of this server reaches no further than these.
+ * Does not: tell a credential with an empty list of scopes from one without: both are bounded by their user's roles alone.
  * Does not: decide whose rows these are. The stores do, by the caller; `isolation` says which owner a caller is to them.
  */
 import { type Caller, DeputizeError, isDeputizeError } from "@deputize/core";
